@@ -1,0 +1,253 @@
+"""What a model and a training run are made of: ModelConfig, TrainConfig, presets, and their size in closed form.
+
+Every impossible value is refused here, by name, before any tensor exists.
+Letters: `B` batch, `T` time, `D` width, `V` vocabulary, `n` future tokens; head k = 1 predicts the next token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+HEAD_TYPES = ("transformer", "linear")
+HEAD_ORDERS = ("parallel", "causal", "anticausal")
+
+# name: (width D, layers, attention heads). "1M" to "1B" are the toy sizes of the paper's Table S14, named by their
+# non-embedding parameters; "nano" is ours: small enough to train while one watches, deep enough for n = 4.
+PRESETS = {
+    "nano": (64, 8, 4),
+    "1M": (128, 5, 4),
+    "3M": (256, 4, 8),
+    "10M": (384, 6, 8),
+    "30M": (512, 10, 8),
+    "100M": (768, 14, 12),
+    "300M": (1024, 25, 16),
+    "1B": (1536, 36, 24),
+}
+
+
+class _Config:
+    """What both configs share: unknown keys are refused, and a config survives JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]):
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"{cls.__name__} has no field {', '.join(unknown)}; it was written by another version")
+        return cls(**values)
+
+
+def _refuse(bad: bool, message: str) -> None:
+    if bad:
+        raise ValueError(message)
+
+
+def _positive(config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _refuse(type(value) is not int or value < 1, f"{name}={value!r} must be a whole number of at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(_Config):
+    """The shape of a multi-token model: a trunk and `n_future` heads that read it.
+
+    `n_layers` counts the trunk's layers and the transformer heads together, so that n does not change the number of
+    parameters (paper, section 2: n-1 layers move from the trunk into the heads). With `keep_trunk_depth` heads
+    2..n are added instead (Table S4, "+3 layers"). Linear heads (Table S4) replace no layer.
+    """
+
+    vocab_size: int
+    dim: int = 128
+    n_layers: int = 6
+    n_attention_heads: int = 4
+    n_kv_heads: int | None = None  # None: as many as attention heads
+    ffn_dim: int | None = None  # None: 8/3 of dim, to the nearest multiple of 8
+    max_seq_len: int = 512
+    rope_theta: float = 1e4
+    norm_eps: float = 1e-5
+    tie_embeddings: bool = False  # the paper does not tie (footnote 1 on its page 6)
+    n_future: int = 4
+    head_type: str = "transformer"
+    head_order: str = "parallel"
+    layers_per_head: int = 1
+    replicated_unembedding: bool = False  # one unembedding per head: the paper's byte models (Table S13)
+    keep_trunk_depth: bool = False
+
+    def __post_init__(self) -> None:
+        # The derived fields are filled in here, so that everybody downstream reads plain numbers.
+        if self.n_kv_heads is None:
+            object.__setattr__(self, "n_kv_heads", self.n_attention_heads)
+        if self.ffn_dim is None and type(self.dim) is int:
+            object.__setattr__(self, "ffn_dim", max(8, 8 * round(self.dim / 3)))
+        _positive(self, "vocab_size", "dim", "n_layers", "n_attention_heads", "n_kv_heads", "ffn_dim")
+        _positive(self, "max_seq_len", "n_future", "layers_per_head")
+        _refuse(
+            self.dim % self.n_attention_heads != 0,
+            f"dim={self.dim} must be a multiple of n_attention_heads={self.n_attention_heads}",
+        )
+        _refuse(
+            self.head_dim % 2 != 0,
+            f"dim / n_attention_heads = {self.head_dim} must be even: rotary positions turn pairs of numbers",
+        )
+        _refuse(
+            self.n_attention_heads % self.n_kv_heads != 0,
+            f"n_attention_heads={self.n_attention_heads} must be a multiple of n_kv_heads={self.n_kv_heads}",
+        )
+        _refuse(not self.rope_theta > 0, f"rope_theta={self.rope_theta} must be positive")
+        _refuse(not self.norm_eps > 0, f"norm_eps={self.norm_eps} must be positive")
+        _refuse(self.head_type not in HEAD_TYPES, f"head_type={self.head_type!r} must be one of {HEAD_TYPES}")
+        _refuse(self.head_order not in HEAD_ORDERS, f"head_order={self.head_order!r} must be one of {HEAD_ORDERS}")
+        _refuse(
+            self.head_type == "linear" and self.layers_per_head != 1,
+            f"layers_per_head={self.layers_per_head}: a linear head is one matrix, so it must be 1",
+        )
+        _refuse(
+            self.tie_embeddings and self.replicated_unembedding,
+            "tie_embeddings and replicated_unembedding exclude each other: there is one embedding to tie to",
+        )
+        if self.n_trunk_layers < 1:
+            most = (self.n_layers - 1) // self.layers_per_head
+            raise ValueError(
+                f"n_future={self.n_future} with layers_per_head={self.layers_per_head} leaves no trunk layer of "
+                f"n_layers={self.n_layers}: use n_future of at most {most}, more layers, or keep_trunk_depth=True"
+            )
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.n_attention_heads
+
+    @property
+    def n_trunk_layers(self) -> int:
+        """Layers below the heads; the heads' own layers are `n_head_layers`."""
+        if self.head_type == "linear":
+            return self.n_layers
+        moved = 1 if self.keep_trunk_depth else self.n_future
+        return self.n_layers - moved * self.layers_per_head
+
+    @property
+    def n_head_layers(self) -> int:
+        return 0 if self.head_type == "linear" else self.n_future * self.layers_per_head
+
+    @property
+    def head_parents(self) -> tuple[int, ...]:
+        """What each head reads: -1 is the trunk, i is head i+1 (paper, Table S4 and appendix B)."""
+        n = self.n_future
+        if self.head_order == "causal":
+            return tuple(range(-1, n - 1))
+        if self.head_order == "anticausal":
+            return (*range(1, n), -1)
+        return (-1,) * n
+
+    def heads_run(self, wanted: Iterable[int]) -> tuple[int, ...]:
+        """Indices of the heads that must run for the heads at the indices `wanted`: those and all that they read."""
+        needed = set()
+        for head in wanted:
+            while head >= 0 and head not in needed:
+                needed.add(head)
+                head = self.head_parents[head]
+        return tuple(sorted(needed))
+
+    @classmethod
+    def preset(cls, name: str, *, vocab_size: int, **changes: Any) -> ModelConfig:
+        """A size by its name, with any field changed: `preset("10M", vocab_size=257, n_future=2)`."""
+        if name not in PRESETS:
+            raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+        dim, n_layers, n_attention_heads = PRESETS[name]
+        shape = {"dim": dim, "n_layers": n_layers, "n_attention_heads": n_attention_heads}
+        return cls(**(shape | {"vocab_size": vocab_size} | changes))
+
+    def parameter_table(self) -> dict[str, int]:
+        """Parameters by part; their sum is `parameters()`."""
+        d, kv = self.dim, self.n_kv_heads * self.head_dim
+        layer = 2 * d * d + 2 * d * kv + 3 * d * self.ffn_dim + 2 * d
+        unembeddings = 0 if self.tie_embeddings else (self.n_future if self.replicated_unembedding else 1)
+        linear = self.n_future * d * d if self.head_type == "linear" else 0
+        return {
+            "embedding": self.vocab_size * d,
+            "trunk": self.n_trunk_layers * layer,
+            "heads": self.n_head_layers * layer + linear,
+            "final norm": d,
+            "unembedding": unembeddings * self.vocab_size * d,
+        }
+
+    def parameters(self) -> int:
+        """Number of trainable numbers, equal to `sum(p.numel() for p in model.parameters())`."""
+        return sum(self.parameter_table().values())
+
+    def flops_per_token(self, length: int | None = None, n_future: int | None = None) -> int:
+        """Floating-point operations to train on one token (forward and backward, 3 times the forward).
+
+        A multiplication and an addition count as two; causal attention counts half of the T by T square; every head
+        counts its own pass through the unembedding, which is why n heads cost more at equal parameters.
+        `length`: window length T, by default max_seq_len. `n_future`: heads trained, by default all.
+        """
+        length = self.max_seq_len if length is None else length
+        n = self.n_future if n_future is None else n_future
+        d, kv = self.dim, self.n_kv_heads * self.head_dim
+        layer = 2 * (2 * d * d + 2 * d * kv + 3 * d * self.ffn_dim) + 2 * length * d
+        one_head = 2 * d * d if self.head_type == "linear" else self.layers_per_head * layer
+        heads = len(self.heads_run(range(n))) * one_head
+        forward = self.n_trunk_layers * layer + heads + 2 * n * self.vocab_size * d
+        return 3 * forward
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Config):
+    """One training run. The defaults are the paper's recipe (Table S13) with a rate for small models."""
+
+    steps: int = 1000
+    batch_size: int = 16  # windows per optimizer step
+    micro_batch_size: int | None = None  # windows per forward; None: all of batch_size at once
+    learning_rate: float = 2e-3  # peak; the paper's 3e-4 (1e-4 for its toys) suits far longer runs
+    warmup_steps: int | None = None  # None: a tenth of the steps, at most 2000 (the paper's)
+    decay_ratio: float = 0.03  # cosine decay ends at this share of the peak
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    mode: str = "memory-efficient"
+    token_chunk: int | None = None
+    head_weights: tuple[float, ...] | None = None
+    seed: int = 0  # of the order of the windows
+    device: str | None = None  # None: chosen, with the reason printed (device.py)
+    dtype: str | None = None
+    compile: bool = False
+    validate_every: int = 0  # steps; 0: only at the end, if there is validation data
+    validation_windows: int = 64
+    checkpoint_every: int = 0  # steps; 0: only at the end, if there is a folder
+
+    def __post_init__(self) -> None:
+        for name in ("betas", "head_weights"):  # JSON gives lists back
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.micro_batch_size is None:
+            object.__setattr__(self, "micro_batch_size", self.batch_size)
+        if self.warmup_steps is None and type(self.steps) is int:
+            object.__setattr__(self, "warmup_steps", min(2000, self.steps // 10))
+        _positive(self, "steps", "batch_size", "micro_batch_size", "validation_windows")
+        for name in ("warmup_steps", "validate_every", "checkpoint_every"):
+            _refuse(getattr(self, name) < 0, f"{name}={getattr(self, name)} must not be negative")
+        _refuse(
+            self.batch_size % self.micro_batch_size != 0,
+            f"batch_size={self.batch_size} must be a multiple of micro_batch_size={self.micro_batch_size}",
+        )
+        _refuse(
+            self.warmup_steps > self.steps,
+            f"warmup_steps={self.warmup_steps} is longer than the run of steps={self.steps}",
+        )
+        _refuse(not self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
+        _refuse(not self.clip_norm > 0, f"clip_norm={self.clip_norm} must be positive; float('inf') clips nothing")
+        _refuse(not 0 <= self.decay_ratio <= 1, f"decay_ratio={self.decay_ratio} must lie between 0 and 1")
+        _refuse(self.weight_decay < 0, f"weight_decay={self.weight_decay} must not be negative")
+        _refuse(
+            len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas),
+            f"betas={self.betas} must be two numbers from 0 up to, not including, 1",
+        )
+        _refuse(
+            self.mode not in ("memory-efficient", "naive"),
+            f"mode={self.mode!r} must be 'memory-efficient' or 'naive'",
+        )
