@@ -65,15 +65,14 @@ def load(
         raise FileNotFoundError(f"no {MODEL_FILE} in {folder}: is it a folder written by mtp_edu.save or train?")
     tensors, header = _read(folder / MODEL_FILE, _MODEL_FORMAT)
     model = _model(header, folder / MODEL_FILE)
-    if dtype is None:
-        dtype = next(iter(tensors.values())).dtype
+    model.to(dtype or next(iter(tensors.values())).dtype)  # first, so that nothing is rounded on the way
     _fill(model, tensors, folder / MODEL_FILE)
     tokenizer = None
     if header["tokenizer"]:
         tokenizer = load_tokenizer(folder)
         if tokenizer.fingerprint() != header["tokenizer"]:
             raise ValueError(f"the tokenizer in {folder} is not the one that the model was trained with")
-    return model.to(device=device, dtype=dtype), tokenizer
+    return model.to(device), tokenizer
 
 
 def load_pretrained(name: str, device: str | torch.device = "cpu") -> tuple[MultiTokenModel, Tokenizer]:
@@ -134,7 +133,7 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], form: str, header: dict
 def _read(path: Path, form: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     header = _read_header(path, form)
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a dict)
+        return {name: file.get_tensor(name) for name in file.keys()}, header
 
 
 def _read_header(path: Path, form: str) -> dict[str, Any]:

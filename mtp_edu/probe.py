@@ -5,14 +5,19 @@ Letters: `T` time, `V` vocabulary, `n` future tokens; head k = 1 predicts the ne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from mtp_edu import corpus
 from mtp_edu.corpus import IGNORE, Windows, future_targets
+from mtp_edu.decode import BlockDecoder, Generation, generate
 from mtp_edu.model import MultiTokenModel
+from mtp_edu.tokenizer import Tokenizer
+from mtp_edu.train import evaluate
 
 
 @dataclass(frozen=True)
@@ -121,3 +126,123 @@ def repeated_share(tokens: Sequence[int], size: int = 8) -> float:
     """Share of the text's runs of `size` tokens that occurred before: a broken model that loops nears 1."""
     runs = [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A model on a text: loss per head, acceptance by its names, and free running beside the text's own repetition."""
+
+    losses: tuple[float, ...]  # nats per token, heads 1..n
+    bytes_per_token: float
+    tokens_per_document: float
+    vocab_size: int
+    acceptance: Acceptance
+    free_tokens_per_forward: float  # temperature 0, prompted with the beginnings of documents
+    free_repetition: float  # share of repeated 8-grams in what it wrote
+    text_repetition: float  # the same in the text itself, over pieces of the same length
+    prompts: int
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Loss of head 1 in bits per byte of text: comparable between tokenizers."""
+        return self.losses[0] / math.log(2) / self.bytes_per_token
+
+    def markdown(self) -> str:
+        """Tables for a card or a terminal."""
+        main, text = self.acceptance.main, self.acceptance.text
+        lines = ["| head | loss (nats/token) | top-1 accuracy | accepted: alone | cumulative | conditional |"]
+        lines.append("| --- | --- | --- | --- | --- | --- |")
+        for k, (loss, accuracy) in enumerate(zip(self.losses, self.acceptance.accuracy, strict=True)):
+            rates = (main.alone, main.cumulative, main.conditional)
+            cells = ["(verifies)", "", ""] if k == 0 else [f"{rate[k - 1]:.3f}" for rate in rates]
+            lines.append(f"| {k + 1} | {loss:.3f} | {accuracy:.3f} | {' | '.join(cells)} |")
+        one = f"vocabulary {self.vocab_size}, {self.bytes_per_token:.2f} bytes per token"
+        lines += [
+            "",
+            f"Head 1: {self.bits_per_byte:.3f} bits per byte. {one}. Accepted: judged by head 1 on the true prefix",
+            f"({self.acceptance.places:,} places).",
+            "",
+            "| tokens per forward | value | bytes per forward | repeated 8-grams |",
+            "| --- | --- | --- | --- |",
+        ]
+        free = f"(b) free running, temperature 0, {self.prompts} prompts"
+        rows = [
+            ("(a) along the text, drafts judged by head 1", main.tokens_per_forward, self.text_repetition),
+            (free, self.free_tokens_per_forward, self.free_repetition),
+            ("(c) along the text, drafts judged by the text", text.tokens_per_forward, self.text_repetition),
+        ]
+        for name, value, repeated in rows:
+            lines.append(f"| {name} | {value:.2f} | {value * self.bytes_per_token:.1f} | {repeated:.1%} |")
+        return "\n".join(lines)
+
+
+def report(
+    model: MultiTokenModel, tokenizer: Tokenizer, documents: Sequence, length: int = 256, prompts: int = 20
+) -> Report:
+    """Measure a model on documents (or strings); they are cut into windows of `length` tokens, evenly sampled."""
+    length = min(length, model.cfg.max_seq_len)
+    texts = [getattr(document, "text", document) for document in documents]
+    windows = corpus.windows(texts, tokenizer, length, model.cfg.n_future)
+    free_tokens_per_forward, free_repetition, text_repetition = _free_running(model, windows, length, prompts)
+    return Report(
+        losses=evaluate(model, windows, 64),
+        bytes_per_token=sum(len(text.encode("utf-8")) for text in texts) / len(windows.ids),
+        tokens_per_document=len(windows.ids) / len(texts),
+        vocab_size=tokenizer.vocab_size,
+        acceptance=acceptance(model, windows, 64),
+        free_tokens_per_forward=free_tokens_per_forward,
+        free_repetition=free_repetition,
+        text_repetition=text_repetition,
+        prompts=len(windows.spread(prompts)),
+    )
+
+
+def _free_running(model: MultiTokenModel, windows: Windows, length: int, prompts: int) -> tuple[float, float, float]:
+    """Continue an eighth of some windows to their full length: tokens per forward, repetition, the text's own."""
+    chosen = windows.spread(prompts)
+    prefix = max(1, length // 8)
+    kept = forwards = 0
+    written, own = [], []
+    for i in chosen:
+        tokens = windows.batch([i])[0][0].tolist()
+        generation = generate(model, tokens[:prefix], max(1, length - prefix))
+        kept, forwards = kept + len(generation.tokens) - 1, forwards + generation.forwards
+        written.append(repeated_share(generation.tokens))
+        own.append(repeated_share(tokens[prefix:]))
+    return kept / max(1, forwards), sum(written) / len(written), sum(own) / len(own)
+
+
+@dataclass(frozen=True)
+class Exactness:
+    """How far a greedy text is from what head 1 would choose token by token, in units in the last place (ulps).
+
+    In float64 no token differs. In lower precision a block of k tokens and a block of one round differently, so a
+    near tie can fall the other way: then the chosen token's logit is short of the largest by a few ulps, never more
+    than twice what the two block shapes differ by.
+    """
+
+    tokens: int
+    not_the_largest: int  # tokens that the plain forward would not have chosen
+    largest_gap: float  # ulps by which a chosen logit falls short of the largest
+    spread: float  # ulps between the logits of the same text in one block and in blocks of n_future
+
+
+@torch.no_grad()
+def exactness(model: MultiTokenModel, prompt: Sequence[int], generation: Generation) -> Exactness:
+    """Teacher-force a generated text through the plain forward and compare its logits with the largest ones."""
+    device, k = model.norm.weight.device, generation.n_future
+    text = torch.tensor([[*prompt, *generation.tokens]], device=device)[:, :-1]  # (1, T)
+    plain = model(text, n_future=1)[0, :, 0]  # (T, V)
+    decoder = BlockDecoder(model, k, rows=1, places=text.shape[1])
+    blocks = []
+    for start in range(0, text.shape[1], k):
+        block = text[:, start : start + k]
+        positions = torch.arange(start, start + block.shape[1], device=device)[None]
+        blocks.append(model.unembed(decoder.latents(block, positions)[0], 0)[0])
+    largest = plain.max(-1).values  # (T,)
+    ulp = torch.nextafter(largest.abs(), torch.full_like(largest, float("inf"))) - largest.abs()
+    chosen = torch.tensor(generation.tokens, device=device)
+    there = slice(len(prompt) - 1, None)
+    gaps = ((largest[there] - plain[there].gather(1, chosen[:, None])[:, 0]) / ulp[there]).double()
+    spread = ((torch.cat(blocks) - plain).abs().max(-1).values / ulp).double().max()
+    return Exactness(len(chosen), int((gaps > 0).sum()), float(gaps.max()), float(spread))

@@ -1,0 +1,262 @@
+"""The command line: mtp-edu doctor | demo | train | eval | generate | bench."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtp_edu import checkpoint, corpus, probe, recipes
+from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
+from mtp_edu.decode import generate
+from mtp_edu.doctor import doctor
+from mtp_edu.model import MultiTokenModel
+from mtp_edu.progress import progress
+from mtp_edu.tokenizer import ByteTokenizer, SentencePieceTokenizer
+from mtp_edu.train import TrainEvent, train
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; bad input ends with one line that says what to do, and exit status 2."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"mtp-edu {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="mtp-edu", description="Multi-token prediction, to be learnt by running it.")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def command(name, run, text):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    command("doctor", _doctor, "versions, device, dtype and why; what is missing and how to mend it")
+
+    sub = command("demo", _demo, "train a small n=4 model in a minute, then write the same text both ways")
+    sub.add_argument("--seconds", type=float, default=50, help="time for training (default 50)")
+    sub.add_argument("--max-new-tokens", type=int, default=120)
+
+    sub = command("train", _train, "train a model on Python source, stories or your own text")
+    sub.add_argument("--recipe", choices=recipes.RECIPES, help="make a model that ships, with all its settings")
+    sub.add_argument("--data", nargs="+", default=["stories"], help="'stories', 'python', or files and folders")
+    sub.add_argument("--stories", type=int, default=10_000, help="how many stories (default 10000)")
+    sub.add_argument("--vocab-size", type=int, default=1024, help="of SentencePiece; 257 means bytes (default 1024)")
+    sub.add_argument("--size", choices=PRESETS, default="nano")
+    sub.add_argument("--n-future", type=int, default=4)
+    sub.add_argument("--length", type=int, default=256, help="tokens per window (default 256)")
+    sub.add_argument("--steps", type=int, help="optimizer steps (default 500, or the recipe's)")
+    sub.add_argument("--batch-size", type=int, default=16, help="windows per step (default 16)")
+    sub.add_argument("--micro-batch-size", type=int, help="windows per forward (default: all of a step's)")
+    sub.add_argument("--learning-rate", type=float, default=2e-3)
+    sub.add_argument("--token-chunk", type=int, help="rows of logits alive at once")
+    sub.add_argument("--mode", choices=["memory-efficient", "naive"], default="memory-efficient")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--device")
+    sub.add_argument("--dtype")
+    sub.add_argument("--compile", action="store_true")
+    sub.add_argument("--validate-every", type=int, default=100)
+    sub.add_argument("--checkpoint-every", type=int, default=100)
+    sub.add_argument("--out", type=Path, help="folder for the model (default runs/NAME)")
+    sub.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    sub.add_argument("--overwrite", action="store_true", help="replace what is in the folder")
+
+    sub = command("eval", _eval, "loss per head and acceptance of a checkpoint on a text")
+    sub.add_argument("checkpoint", help="a folder, or the name of a pretrained model")
+    sub.add_argument("--data", nargs="+", default=None, help="files and folders; 'stories' or 'python': held-out part")
+    sub.add_argument("--length", type=int, default=256)
+
+    sub = command("generate", _generate, "continue a text")
+    sub.add_argument("checkpoint", help="a folder, or the name of a pretrained model")
+    sub.add_argument("prompt", help="the text to continue, or - for standard input")
+    sub.add_argument("--max-new-tokens", type=int, default=128)
+    sub.add_argument("--method", choices=["self-speculative", "autoregressive"], default="self-speculative")
+    sub.add_argument("--n-future", type=int)
+    sub.add_argument("--device", default="cpu")
+    sub.add_argument("--quiet", action="store_true", help="the text alone")
+
+    sub = command("bench", _bench, "side-by-side comparisons; results go to data/results")
+    sub.add_argument("what", choices=["train"])
+    sub.add_argument("--out", type=Path, help="file for the result (default data/results/bench_train_DEVICE.json)")
+    sub.add_argument("--quick", action="store_true", help="tiny shapes, to try the command")
+    sub.add_argument("--device")
+    return top
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    text, healthy = doctor()
+    print(text)
+    return 0 if healthy else 1
+
+
+def _documents(data: Sequence[str], stories: int = 10_000) -> list[corpus.Document]:
+    if list(data) == ["stories"]:
+        return corpus.stories(stories)
+    if list(data) == ["python"]:
+        return corpus.python_source()
+    return corpus.text_files(data)
+
+
+def _split(documents: list[corpus.Document]) -> tuple[list[corpus.Document], list[corpus.Document]]:
+    """Training and held-out documents; a handful of files may leave one side empty, then nothing is held out."""
+    training, held_out = corpus.split(documents)
+    return (training, held_out) if training and held_out else (documents, [])
+
+
+def _demo(options: argparse.Namespace) -> int:
+    begin = time.perf_counter()
+    print("Writing 4,000 stories from the grammar that comes with mtp_edu, and learning 512 word pieces ...")
+    training, held_out = _split(corpus.stories(4000))
+    tokenizer = SentencePieceTokenizer.train(training, vocab_size=512)
+    windows = corpus.windows(training, tokenizer, length=128, n_future=4)
+    cfg = ModelConfig(
+        vocab_size=tokenizer.vocab_size, dim=64, n_layers=8, n_attention_heads=4, n_future=4, max_seq_len=256
+    )
+    model = MultiTokenModel(cfg)
+    steps = _affordable_steps(model, windows, options.seconds)
+    config = TrainConfig(steps=steps, batch_size=16, learning_rate=5e-3)
+    first = last = None
+    for last in progress(train(model, windows, config)):
+        first = first or last
+    print(f"Loss per head, nats per token: {_losses(first.losses)} -> {_losses(last.losses)}")
+    prompt = held_out[0].text[:80].rsplit(" ", 1)[0]
+    ids = tokenizer.encode(prompt)
+    plain = generate(model, ids, options.max_new_tokens, method="autoregressive")
+    quick = generate(model, ids, options.max_new_tokens)
+    print(f"\n{prompt} ... (a story it has never seen, continued)\n{tokenizer.decode(quick.tokens)}\n")
+    same = "the same text" if plain.tokens == quick.tokens else "NOT the same text (a tie broken by rounding)"
+    print(f"plain decoding   {plain.forwards:4d} forwards  {plain.seconds:6.2f} s")
+    print(f"self-speculative {quick.forwards:4d} forwards  {quick.seconds:6.2f} s, {same}")
+    repeated = probe.repeated_share(quick.tokens)
+    print(f"tokens per forward {quick.tokens_per_forward:.2f} of at most 4; {repeated:.0%} of its 8-grams are repeats")
+    # A plain step runs the trunk and head 1; a speculative one also runs heads 2..n.
+    share = (cfg.n_trunk_layers + 1) / (cfg.n_trunk_layers + cfg.n_future)
+    print(
+        f"wall clock {plain.seconds / quick.seconds:.2f} times as fast; the best that this depth allows: "
+        f"{quick.tokens_per_forward:.2f} x {share:.2f} = {quick.tokens_per_forward * share:.2f}"
+    )
+    print(f"({time.perf_counter() - begin:.0f} seconds in all)")
+    return 130 if last.interrupted else 0
+
+
+def _affordable_steps(model: MultiTokenModel, windows: corpus.Windows, seconds: float) -> int:
+    """How many steps fit into the time, measured on a throw-away copy of the model."""
+    trial = MultiTokenModel(model.cfg)
+    start = time.perf_counter()
+    events = list(train(trial, windows, TrainConfig(steps=8, batch_size=16), quiet=True))
+    each = 16 * windows.length / events[-1].tokens_per_second
+    return max(20, int((seconds - (time.perf_counter() - start)) / each))
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.recipe:
+        out = options.out or _pretrained_folder() / options.recipe
+        recipes.make(options.recipe, Path("runs") / options.recipe, out, options.resume, options.steps)
+        print(f"written to {out}")
+        return 0
+    training, held_out = _split(_documents(options.data, options.stories))
+    if options.vocab_size == ByteTokenizer().vocab_size:
+        tokenizer = ByteTokenizer()
+    else:
+        tokenizer = SentencePieceTokenizer.train(training, options.vocab_size)
+    cfg = ModelConfig.preset(
+        options.size, vocab_size=tokenizer.vocab_size, n_future=options.n_future, max_seq_len=max(512, options.length)
+    )
+    windows = corpus.windows(training, tokenizer, options.length, options.n_future)
+    validation = _held_out_windows(held_out, tokenizer, options)
+    config = TrainConfig(
+        steps=options.steps or 500,
+        **{
+            name: getattr(options, name)
+            for name in (
+                "batch_size micro_batch_size learning_rate token_chunk mode seed device dtype compile "
+                "validate_every checkpoint_every"
+            ).split()
+        },
+    )
+    out = options.out or Path("runs") / f"{options.size}-n{options.n_future}"
+    print(f"{windows}; {len(held_out)} documents held out")
+    model = MultiTokenModel(cfg, seed=options.seed)
+    events = train(model, windows, config, validation, out, tokenizer, options.resume, options.overwrite)
+    last: TrainEvent | None = None
+    for last in progress(events):
+        if last.validation:
+            print(f"step {last.step}: held-out loss per head {_losses(last.validation)}", file=sys.stderr)
+    if last is not None and last.interrupted:
+        print(f"interrupted at step {last.step}; go on with the same command and --resume", file=sys.stderr)
+        return 130
+    print(f"written to {out}; try: mtp-edu generate {out} 'Once upon a time'")
+    return 0
+
+
+def _held_out_windows(held_out, tokenizer, options) -> corpus.Windows | None:
+    try:
+        return corpus.windows(held_out, tokenizer, options.length, options.n_future) if held_out else None
+    except ValueError:  # the held-out documents are shorter than one window
+        return None
+
+
+def _eval(options: argparse.Namespace) -> int:
+    model, tokenizer = _load(options.checkpoint)
+    if options.data is None:
+        print("no --data: the held-out part of the stories", file=sys.stderr)
+        options.data = ["stories"]
+    documents = _documents(options.data)
+    if list(options.data) in (["stories"], ["python"]):
+        documents = corpus.split(documents)[1]
+    print(probe.report(model, tokenizer, documents, options.length).markdown())
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    model, tokenizer = _load(options.checkpoint, options.device)
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    out = generate(
+        model,
+        tokenizer.encode(prompt),
+        options.max_new_tokens,
+        options.method,
+        options.n_future,
+        stop_ids=[tokenizer.eos_id],
+    )
+    print((prompt if not options.quiet else "") + tokenizer.decode(out.tokens))
+    if not options.quiet:
+        print(f"[{out!r}]", file=sys.stderr)
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from mtp_edu.bench import training  # here, because it needs the bench extra
+
+    training.run(out=options.out, quick=options.quick, device_name=options.device)
+    return 0
+
+
+def _load(name: str, device: str = "cpu"):
+    """A checkpoint folder, or a pretrained model by its name."""
+    if Path(name).is_dir():
+        model, tokenizer = checkpoint.load(name, device)
+    else:
+        model, tokenizer = checkpoint.load_pretrained(name, device)
+    if tokenizer is None:
+        raise ValueError(f"{name} was saved without a tokenizer: save it with tokenizer=... to use it on text")
+    return model, tokenizer
+
+
+def _pretrained_folder() -> Path:
+    from mtp_edu.paths import data_dir
+
+    return data_dir() / "pretrained"
+
+
+def _losses(losses: Sequence[float]) -> str:
+    return " ".join(f"{loss:.2f}" for loss in losses)

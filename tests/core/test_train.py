@@ -1,0 +1,230 @@
+"""Training: it learns, it resumes bit for bit whatever killed it, it stops cleanly, and it refuses what cannot work."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+import mtp_edu as mtp
+from mtp_edu import checkpoint
+from mtp_edu.train import compiled_blocks, learning_rate, window_order
+
+TEXTS = [f"{i} green bottles, hanging on the wall; and if one should fall, there are {i - 1}.\n" * 4 for i in range(40)]
+CONFIG = mtp.TrainConfig(steps=12, batch_size=4, learning_rate=3e-3)
+
+
+def small():
+    cfg = mtp.ModelConfig(vocab_size=257, dim=32, n_layers=5, n_attention_heads=4, n_future=3, max_seq_len=64)
+    return mtp.MultiTokenModel(cfg), mtp.corpus.windows(TEXTS, mtp.ByteTokenizer(), length=32, n_future=3)
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def run(config=CONFIG, **options):
+    model, dataset = small()
+    return model, list(mtp.train(model, dataset, config, quiet=True, **options))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    return weights(run()[0])
+
+
+def test_losses_fall_for_every_head_and_events_say_what_happened():
+    _, dataset = small()
+    config = mtp.TrainConfig(steps=60, batch_size=8, learning_rate=5e-3, validate_every=20)
+    _, events = run(config, validation=dataset)
+    assert [event.step for event in events] == list(range(1, 61))
+    assert all(last < first - 0.8 for first, last in zip(events[0].losses, events[-1].losses))
+    assert [event.step for event in events if event.validation] == [20, 40, 60]
+    assert events[-1].validation[0] < events[19].validation[0]
+    assert events[-1].validation == pytest.approx(events[-1].losses, rel=0.5)
+    assert events[-1].tokens == 60 * 8 * 32 and events[-1].seconds_left == 0
+    assert all(event.tokens_per_second > 0 and 0 < event.flops_utilisation < 2 for event in events)
+    assert all(event.seconds_left > 0 for event in events[:-1])
+
+
+def test_schedule_warms_up_and_decays_to_its_share():
+    config = mtp.TrainConfig(steps=100, warmup_steps=10, learning_rate=1.0, decay_ratio=0.1)
+    rates = [learning_rate(config, step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == pytest.approx(1.0) and rates[-1] == pytest.approx(0.1)
+    assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_every_epoch_sees_every_window_once_in_another_order():
+    _, dataset = small()
+    config = mtp.TrainConfig(batch_size=1, seed=5)
+    epochs = [[window_order(dataset, config, e * len(dataset) + i)[0] for i in range(len(dataset))] for e in (0, 1)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(len(dataset))) and epochs[0] != epochs[1]
+
+
+def test_micro_batches_and_both_modes_make_the_same_step():
+    options = {"dtype": "float64", "steps": 5, "batch_size": 4, "learning_rate": 3e-3}
+    expected = weights(run(mtp.TrainConfig(**options))[0])
+    for change in ({"micro_batch_size": 1}, {"mode": "naive"}, {"token_chunk": 7}):
+        assert torch.allclose(weights(run(mtp.TrainConfig(**options, **change))[0]), expected, rtol=0, atol=1e-10)
+
+
+def test_compiled_blocks_train_the_same_and_are_gone_afterwards():
+    if mtp.device.compiler_problem(torch.device("cpu")):
+        pytest.skip("no compiler here")
+    model, dataset = small()
+    expected = weights(run(mtp.TrainConfig(steps=3, batch_size=4))[0])
+    list(mtp.train(model, dataset, mtp.TrainConfig(steps=3, batch_size=4, compile=True), quiet=True))
+    assert torch.allclose(weights(model), expected, atol=1e-5)
+    assert not any("forward" in vars(block) for block in model.modules())
+    with compiled_blocks(model):
+        assert all("forward" in vars(block) for block in model.trunk)
+
+
+# Interrupted, killed, resumed ---------------------------------------------------------------------------------------
+
+
+def test_resumed_run_is_bit_identical(tmp_path, uninterrupted):
+    model, dataset = small()
+    config = mtp.TrainConfig(**CONFIG.to_dict() | {"checkpoint_every": 5})
+    events = mtp.train(model, dataset, config, folder=tmp_path, quiet=True)
+    for event in events:
+        if event.step == 7:
+            events.close()
+            break
+    again, events = run(config, folder=tmp_path, resume=True)
+    assert events[0].step == 6  # from the checkpoint at 5
+    assert torch.equal(weights(again), uninterrupted)
+    assert not (tmp_path / checkpoint.TRAINING_FILE).exists()
+    assert torch.equal(weights(mtp.load(tmp_path)[0]), uninterrupted)
+
+
+KILLED = """
+    import os, signal, sys
+    sys.path[:0] = {path!r}
+    import torch
+    torch.set_num_threads({threads})
+    from core.test_train import CONFIG, small, weights
+    import mtp_edu as mtp
+    from mtp_edu import checkpoint
+    {plant}
+    model, dataset = small()
+    config = mtp.TrainConfig(**CONFIG.to_dict() | {{"checkpoint_every": 2}})
+    for event in mtp.train(model, dataset, config, folder={folder!r}, resume=True, quiet=True):
+        {body}
+"""
+KILL_AT_STEP = "if event.step == 7: os.kill(os.getpid(), signal.SIGKILL)"
+KILL_IN_WRITE = """
+    original, writes = checkpoint.save_file, []
+    def killed_while_writing(tensors, path, metadata):
+        original(tensors, path, metadata=metadata)
+        writes.append(path)
+        if len(writes) == {count}:
+            whole = open(path, "rb").read()
+            open(path, "wb").write(whole[: len(whole) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+    checkpoint.save_file = killed_while_writing
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+@pytest.mark.parametrize(
+    ("plant", "body"),
+    [
+        ("", KILL_AT_STEP),
+        (KILL_IN_WRITE.format(count=3).strip(), "pass"),  # in the training file of step 4
+        (KILL_IN_WRITE.format(count=4).strip(), "pass"),  # in the model file of step 4
+    ],
+)
+def test_killed_and_resumed_is_bit_identical(tmp_path, uninterrupted, plant, body):
+    code = textwrap.dedent(
+        KILLED.format(
+            path=[p for p in sys.path if p],
+            threads=torch.get_num_threads(),
+            plant=plant,
+            body=body,
+            folder=str(tmp_path),
+        )
+    )
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    mtp.load(tmp_path)  # whatever happened, what is there is whole
+    model, events = run(
+        mtp.TrainConfig(**CONFIG.to_dict() | {"checkpoint_every": 2}), folder=tmp_path, resume=True, overwrite=False
+    )
+    assert events[0].step > 1
+    assert torch.equal(weights(model), uninterrupted)
+
+
+def test_interrupt_ends_cleanly_and_the_run_goes_on(tmp_path, uninterrupted):
+    before = signal.getsignal(signal.SIGINT)
+    model, dataset = small()
+    events = []
+    for event in mtp.train(model, dataset, CONFIG, folder=tmp_path, quiet=True):
+        events.append(event)
+        if event.step == 4 and not event.interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+    assert events[-1].interrupted and events[-1].step == 4 and events[-1].checkpoint == str(tmp_path)
+    assert signal.getsignal(signal.SIGINT) is before
+    again, _ = run(folder=tmp_path, resume=True)
+    assert torch.equal(weights(again), uninterrupted)
+
+
+def test_folders_are_not_overwritten_by_accident(tmp_path):
+    model, dataset = small()
+    events = mtp.train(model, dataset, mtp.TrainConfig(steps=4, checkpoint_every=1), folder=tmp_path, quiet=True)
+    next(events), next(events)
+    events.close()
+    with pytest.raises(ValueError, match="unfinished run: pass resume=True"):
+        mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path)
+    with pytest.raises(ValueError, match="steps changed"):
+        mtp.train(model, dataset, mtp.TrainConfig(steps=5), folder=tmp_path, resume=True)
+    run(mtp.TrainConfig(steps=4), folder=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="holds a model"):
+        mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path)
+    with pytest.raises(ValueError, match="finished"):
+        mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path, resume=True)
+    run(mtp.TrainConfig(steps=2), folder=tmp_path, overwrite=True)
+    assert checkpoint.info(tmp_path)["step"] == 2
+
+
+def test_a_full_disk_in_the_middle_warns_and_at_the_start_refuses(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_training", full)
+        with pytest.warns(UserWarning, match="no checkpoint was written: the disk is full"):
+            _, events = run(mtp.TrainConfig(steps=4, checkpoint_every=2), folder=tmp_path)
+    assert [event.checkpoint for event in events] == [None, None, None, str(tmp_path)]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1 << 10})())
+    with pytest.raises(OSError, match="MiB free"):
+        run(CONFIG, folder=tmp_path / "new")
+
+
+def test_a_diverging_run_stops_with_its_weights():
+    model, dataset = small()
+    with torch.no_grad():
+        model.embedding.weight[:] = float("nan")
+    with pytest.raises(FloatingPointError, match="step 1: .* smaller learning_rate than 0.003"):
+        list(mtp.train(model, dataset, CONFIG, quiet=True))
+
+
+def test_what_cannot_work_is_refused_before_the_first_step():
+    model, dataset = small()
+    tok = mtp.ByteTokenizer()
+    tiny = mtp.MultiTokenModel(mtp.ModelConfig(vocab_size=100, n_future=3))
+    with pytest.raises(ValueError, match="ids up to 256, the model a vocabulary of 100"):
+        mtp.train(tiny, dataset)
+    with pytest.raises(ValueError, match="windows of 65 tokens pass max_seq_len=64"):
+        mtp.train(model, mtp.corpus.windows(TEXTS, tok, 65, 3))
+    with pytest.raises(ValueError, match="validation has 4 targets, the model n_future=3"):
+        mtp.train(model, dataset, validation=mtp.corpus.windows(TEXTS, tok, 32, 4))
+    with pytest.raises(ValueError, match="give 3 numbers"):
+        mtp.train(model, dataset, mtp.TrainConfig(head_weights=(1.0,)))
+    with pytest.raises(ValueError, match="'tpu'"):
+        mtp.train(model, dataset, mtp.TrainConfig(device="tpu"))
+    with pytest.raises(ValueError, match="'int8'"):
+        mtp.train(model, dataset, mtp.TrainConfig(dtype="int8"))
