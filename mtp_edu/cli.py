@@ -11,8 +11,10 @@ from pathlib import Path
 from mtp_edu import checkpoint, corpus, probe, recipes
 from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
 from mtp_edu.decode import generate
+from mtp_edu.device import choose
 from mtp_edu.doctor import doctor
 from mtp_edu.model import MultiTokenModel
+from mtp_edu.paths import data_dir
 from mtp_edu.progress import progress
 from mtp_edu.tokenizer import ByteTokenizer, SentencePieceTokenizer
 from mtp_edu.train import TrainEvent, train
@@ -159,7 +161,7 @@ def _affordable_steps(model: MultiTokenModel, windows: corpus.Windows, seconds: 
 
 def _train(options: argparse.Namespace) -> int:
     if options.recipe:
-        out = options.out or _pretrained_folder() / options.recipe
+        out = options.out or data_dir() / "pretrained" / options.recipe
         recipes.make(options.recipe, Path("runs") / options.recipe, out, options.resume, options.steps)
         print(f"written to {out}")
         return 0
@@ -243,19 +245,12 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _load(name: str, device: str = "cpu"):
     """A checkpoint folder, or a pretrained model by its name."""
-    if Path(name).is_dir():
-        model, tokenizer = checkpoint.load(name, device)
-    else:
-        model, tokenizer = checkpoint.load_pretrained(name, device)
+    where = choose(device).device
+    load = checkpoint.load if Path(name).is_dir() else checkpoint.load_pretrained
+    model, tokenizer = load(name, where)
     if tokenizer is None:
         raise ValueError(f"{name} was saved without a tokenizer: save it with tokenizer=... to use it on text")
     return model, tokenizer
-
-
-def _pretrained_folder() -> Path:
-    from mtp_edu.paths import data_dir
-
-    return data_dir() / "pretrained"
 
 
 def _losses(losses: Sequence[float]) -> str:

@@ -8,8 +8,8 @@ How a story is made (`story` below does just this):
     4. Line up the paragraphs: opening, the plot's beats, close. Each beat is one of several ways to tell it.
     5. Fill the text in. "[one|two]" is a choice, made anew each time; "{color}" is a fact, the same all story long.
 
-The words, threads and plots stand in `stories_words.py` as plain text. Story i of a seed depends on (seed, i) alone;
-chance is `random.Random(str).random()`, whose sequence Python promises to keep: everyone gets the same stories.
+The words, threads and plots stand in `data/stories/grammar.txt` as plain text. Story i of a seed depends on (seed, i)
+alone; chance is `random.Random(str).random()`, whose sequence Python promises to keep: everyone gets the same stories.
 `python -m mtp_edu.stories -n 3` prints three stories, `python -m mtp_edu.stories --card` the data card.
 """
 
@@ -19,7 +19,7 @@ import hashlib
 import random
 import re
 
-from mtp_edu import stories_words as words
+from mtp_edu.paths import data_dir
 
 SEPARATOR = "\n\n\n"  # between stories that are joined into one text
 
@@ -50,7 +50,7 @@ def begin(seed: int, i: int) -> tuple["Teller", "Plot"]:
 
 
 class Plot:
-    """A plot of `stories_words.py`: flags, cases (facts that belong together), beats (the ways to tell each)."""
+    """A plot of the grammar: flags, cases (facts that belong together), beats (the ways to tell each)."""
 
     def __init__(self, text: str):
         head, *beats = text.strip().split("\n\n")
@@ -66,7 +66,7 @@ class Plot:
 
 
 class Thread:
-    """A thread of `stories_words.py`: the ways to open it and to close it."""
+    """A thread of the grammar: the ways to open it and to close it."""
 
     def __init__(self, text: str):
         title, opening, close = re.split(r"\n(?:open|close): ", re.sub(r"\n +", " ", text.strip()))
@@ -93,13 +93,21 @@ def lists(text: str) -> dict[str, list[str]]:
     return {name: entries.split(" | ") for name, entries in (line.split(": ", 1) for line in lines)}
 
 
-PLOTS = [Plot(text) for text in words.PLOTS.split("== ")[1:]]
-THREADS = [Thread(text) for text in words.THREADS.split("== ")[1:]]
-TABLES = {name: table(text.strip().splitlines()) for name, text in words.TABLES.items()}
-PHRASES = lists(words.PHRASES)
-SWAPS = swaps(words.SWAPS)
-LISTS = lists(words.LISTS) | {"girl": words.GIRLS, "boy": words.BOYS, "pet_name": words.PETS}
-CHARACTER_NAMES = sorted(words.GIRLS + words.BOYS + words.PETS)  # all first names; none is also a word of the stories
+def sections(text: str) -> dict[str, str]:
+    """Sections by the names in their "@@ NAME" lines; lines that begin with "#:" are remarks."""
+    _, *parts = re.split(r"^@@ (.+)\n", re.sub(r"^#:.*\n", "", text, flags=re.M), flags=re.M)
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2])}
+
+
+WORDS = sections((data_dir() / "stories" / "grammar.txt").read_text(encoding="utf-8"))
+PLOTS = [Plot(text) for text in WORDS["PLOTS"].split("== ")[1:]]
+THREADS = [Thread(text) for text in WORDS["THREADS"].split("== ")[1:]]
+TABLES = {name[6:]: table(text.splitlines()) for name, text in WORDS.items() if name.startswith("TABLE ")}
+PHRASES = lists(WORDS["PHRASES"])
+SWAPS = swaps(WORDS["SWAPS"])
+GIRLS, BOYS, PETS = (WORDS[name].split() for name in ("GIRLS", "BOYS", "PETS"))
+LISTS = lists(WORDS["LISTS"]) | {"girl": GIRLS, "boy": BOYS, "pet_name": PETS}
+CHARACTER_NAMES = sorted(GIRLS + BOYS + PETS)  # all first names; none is also a word of the stories
 NAMES = frozenset(CHARACTER_NAMES)
 
 CHOICE, SLOT = re.compile(r"\[([^\[\]]*)\]"), re.compile(r"\{([\w.]+)\}")
@@ -160,10 +168,10 @@ class Teller:
         flags = {flag for thread in threads for flag in thread.flags}
         start = "weekday_start" if "weekday" in flags else "weather_start" if "weather" in flags else "start"
         self.facts["one_day"] = self.fill(self.pick(PHRASES[start]))
-        self.facts["home"] = self.fill(self.pick(words.HOMES.strip().splitlines()))
+        self.facts["home"] = self.fill(self.pick(WORDS["HOMES"].splitlines()))
         when = "" if takes_one_day else "later_"
         self.facts |= {"evening": f"{{{when}evenings}}", "night": f"{{{when}nights}}"}
-        opening = [self.pick(words.OPENINGS.strip().splitlines()), *(self.pick(thread.opening) for thread in threads)]
+        opening = [self.pick(WORDS["OPENINGS"].splitlines()), *(self.pick(thread.opening) for thread in threads)]
         return " ".join(opening), " ".join(self.pick(thread.close) for thread in threads)
 
     def fact(self, key: str) -> str:
@@ -301,7 +309,7 @@ def card() -> str:
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in numbers.items())
     examples = "\n\n".join(f"### stories/seed-0/{i:05d}\n\n{text}" for i, text in enumerate(stories[:10]))
-    return words.CARD.strip().replace("NUMBERS", rows).replace("EXAMPLES", examples) + "\n"
+    return WORDS["CARD"].replace("NUMBERS", rows).replace("EXAMPLES", examples) + "\n"
 
 
 if __name__ == "__main__":

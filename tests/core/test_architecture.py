@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "mtp_edu"
 LINE = "config device tokenizer corpus trunk heads model backward train checkpoint decode".split()
-BESIDE = ["paths", "stories", "stories_words"]  # where files lie; the text that corpus.stories hands out
+BESIDE = ["paths", "stories"]  # where files lie; the text that corpus.stories hands out
 MAY_USE = {*LINE, *BESIDE}
 NOT_IN_THE_CORE = {"ipywidgets", "matplotlib", "IPython"}
 ONE_SITTING = "trunk heads model backward decode".split()

@@ -9,7 +9,7 @@ import pytest
 
 from mtp_edu import stories
 
-CARD = Path(__file__).parents[2] / "data" / "stories_card.md"
+CARD = Path(__file__).parents[2] / "data" / "stories" / "README.md"
 
 
 @pytest.fixture(scope="module")

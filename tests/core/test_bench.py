@@ -1,0 +1,81 @@
+"""The comparison with Hugging Face at tiny scale: the rows are there, the two models agree, the result is stored."""
+
+import json
+import re
+
+import pytest
+import torch
+
+import mtp_edu as mtp
+from mtp_edu.bench import training
+
+
+def test_bench_train_stores_every_repetition(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(mtp.device, "compiler_problem", lambda _: "not compiled in this test")
+    out = tmp_path / "result.json"
+    training.run(out=out, quick=True)
+    stored = json.loads(out.read_text(encoding="utf-8"))
+    assert {"command", "date", "commit", "machine", "rows", "shape"} <= set(stored)
+    rows = {row["name"]: row for row in stored["rows"]}
+    for name in ("mtp_edu n=1 eager", "mtp_edu n=2 eager"):
+        assert len(rows[name]["seconds_per_step"]) == training.SHAPES["quick"].turns
+        assert all(seconds > 0 for seconds in rows[name]["seconds_per_step"])
+    assert rows["mtp_edu n=1 compiled"]["absent"] == "not compiled in this test"
+    assert "Hugging Face" in capsys.readouterr().out
+    assert 1 < stored["flops_ratio_n2_over_n1"] < 2
+
+
+def test_the_hugging_face_model_computes_the_same_loss():
+    transformers = pytest.importorskip("transformers")
+    shape = training.SHAPES["quick"]
+    cfg = shape.config(1)
+    ours = mtp.MultiTokenModel(cfg).double()
+    theirs = transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(
+            vocab_size=cfg.vocab_size,
+            hidden_size=cfg.dim,
+            intermediate_size=cfg.ffn_dim,
+            num_hidden_layers=cfg.n_layers,
+            num_attention_heads=cfg.n_attention_heads,
+            max_position_embeddings=cfg.max_seq_len,
+            rms_norm_eps=cfg.norm_eps,
+            tie_word_embeddings=False,
+        )
+    ).double()
+    names = {"embedding": "model.embed_tokens", "norm": "model.norm", "unembeddings.0": "lm_head"}
+    parts = {
+        "attention.wq": "self_attn.q_proj",
+        "attention.wk": "self_attn.k_proj",
+        "attention.wv": "self_attn.v_proj",
+        "attention.wo": "self_attn.o_proj",
+        "feed_forward.w1": "mlp.gate_proj",
+        "feed_forward.w2": "mlp.down_proj",
+        "feed_forward.w3": "mlp.up_proj",
+        "attention_norm": "input_layernorm",
+        "ffn_norm": "post_attention_layernorm",
+    }
+    blocks = [f"trunk.{i}" for i in range(cfg.n_trunk_layers)] + ["heads.0.0"]
+    for i, block in enumerate(blocks):
+        names |= {f"{block}.{a}": f"model.layers.{i}.{b}" for a, b in parts.items()}
+    weights = {f"{names[k.removesuffix('.weight')]}.weight": v for k, v in ours.state_dict().items()}
+    theirs.load_state_dict(weights)
+    tokens = torch.randint(0, cfg.vocab_size, (2, 20))
+    targets = mtp.future_targets(tokens, 1)
+    loss = mtp.forward_backward(ours, tokens, targets)[0]
+    their_loss = theirs(input_ids=tokens, labels=tokens, shift_labels=targets[..., 0].contiguous()).loss
+    assert float(loss) == pytest.approx(float(their_loss), rel=1e-6)  # their rotary table is float32
+
+
+def test_a_missing_peer_is_a_row_that_says_so(monkeypatch):
+    import builtins
+
+    original = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name == "transformers":
+            raise ImportError(name)
+        return original(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    where = mtp.device.choose("cpu")
+    assert re.search("not installed: pip install", training._hugging_face(training.SHAPES["quick"], where, [], False))

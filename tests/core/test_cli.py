@@ -1,0 +1,101 @@
+"""The commands as a user types them, at small scale; bad input ends with one line that says what to do."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import mtp_edu as mtp
+from mtp_edu.cli import main
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A checkpoint trained by the command itself on a user's own text."""
+    folder = tmp_path_factory.mktemp("cli")
+    text = folder / "mine.txt"
+    text.write_text("The cat sat on the mat. The dog sat on the log. " * 200, encoding="utf-8")
+    options = ["--vocab-size", "257", "--n-future", "3", "--steps", "30", "--length", "32", "--batch-size", "8"]
+    options += ["--learning-rate", "5e-3"]
+    assert main(["train", "--data", str(text), *options, "--out", str(folder / "model")]) == 0
+    return folder
+
+
+def test_doctor_reports_versions_device_and_reason(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for word in ("torch", "device", "sentencepiece", "ipywidgets", "GFLOP/s", "stories-nano"):
+        assert word in out
+    assert re.search(r"device +\w+.*\(.+\)", out)  # the reason
+    assert "MISSING" not in out and "PROBLEM" not in out
+
+
+def test_doctor_names_what_is_missing_and_the_remedy(capsys, monkeypatch):
+    import mtp_edu.doctor as doctor
+
+    monkeypatch.setitem(doctor.NEEDED, "no-such-package", "this test")
+    assert main(["doctor"]) == 1
+    assert re.search(r"no-such-package +MISSING.*pip install no-such-package", capsys.readouterr().out)
+
+
+def test_train_then_generate_and_eval(trained, capsys):
+    model, tok = mtp.load(trained / "model")
+    assert model.cfg.n_future == 3 and tok.vocab_size == 257
+    assert main(["generate", str(trained / "model"), "The cat", "--max-new-tokens", "40"]) == 0
+    both = capsys.readouterr()
+    assert both.out.startswith("The cat") and "tokens per forward" in both.err
+    arguments = ["generate", str(trained / "model"), "The cat", "--max-new-tokens", "40", "--method", "autoregressive"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == both.out
+    assert main(["eval", str(trained / "model"), "--data", str(trained / "mine.txt"), "--length", "64"]) == 0
+    out = capsys.readouterr().out
+    assert "cumulative" in out and "repeated 8-grams" in out
+    losses = [float(line.split("|")[2]) for line in out.splitlines() if re.match(r"\| [123] \|", line)]
+    assert len(losses) == 3 and all(0 < loss < 5 for loss in losses)
+
+
+def test_training_resumes_from_the_command_line(tmp_path, capsys):
+    text = tmp_path / "t.txt"
+    text.write_text("abc " * 400, encoding="utf-8")
+    command = ["train", "--data", str(text), "--vocab-size", "257", "--steps", "4", "--length", "16", "--out"]
+    assert main([*command, str(tmp_path / "m")]) == 0
+    assert main([*command, str(tmp_path / "m")]) == 2
+    assert "overwrite" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "m"), "--overwrite"]) == 0
+
+
+def test_demo_trains_and_decodes_both_ways(capsys):
+    assert main(["demo", "--seconds", "4", "--max-new-tokens", "30"]) == 0
+    out = capsys.readouterr().out
+    per_forward = float(re.search(r"tokens per forward (\d\.\d\d) of at most 4", out)[1])
+    assert 1 <= per_forward <= 4
+    assert "the same text" in out and "of its 8-grams are repeats" in out
+    times, best = re.search(r"wall clock (\d+\.\d\d) times .* = (\d+\.\d\d)", out).groups()
+    assert float(times) > 0 and float(best) == pytest.approx(per_forward * 5 / 8, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["generate", "no-such-model", "hi"], "no pretrained model 'no-such-model'"),
+        (["train", "--data", "no/such/file"], "no such file"),
+        (["train", "--n-future", "9", "--stories", "30"], "n_future=9"),
+        (["train", "--stories", "30", "--vocab-size", "60"], "vocab_size=60"),
+        (["eval", "stories-nano", "--data", "no/such/file"], "no such file"),
+        (["generate", "stories-nano", ""], "prompt is empty"),
+        (["generate", "stories-nano", "hi", "--max-new-tokens", "9999"], "max_seq_len=384"),
+        (["generate", "stories-nano", "hi", "--device", "abacus"], "abacus"),
+    ],
+)
+def test_bad_input_ends_with_a_line_that_names_it(arguments, named, capsys, tmp_path):
+    if arguments[0] == "train":
+        arguments = [*arguments, "--out", str(tmp_path)]
+    assert main(arguments) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run([sys.executable, "-m", "mtp_edu", "--help"], capture_output=True, text=True, check=True)
+    for command in ("doctor", "demo", "train", "eval", "generate", "bench"):
+        assert command in done.stdout

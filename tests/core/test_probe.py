@@ -1,0 +1,92 @@
+"""What the probes say, against slow recounts."""
+
+import math
+
+import pytest
+import torch
+from core.small_models import riddle, trained_model
+
+import mtp_edu as mtp
+from mtp_edu import probe
+
+
+def windows_of_riddles():
+    tokens = riddle(6, 44, seed=77)
+    return mtp.corpus.Windows(tokens.flatten().numpy(), length=40, n_future=4, vocab_size=12, eos_id=11)
+
+
+def test_acceptance_against_a_slow_recount():
+    model, dataset = trained_model(), windows_of_riddles()
+    found = probe.acceptance(model, dataset)
+    counts = {"main": [0] * 3, "text": [0] * 3, "main all": [0] * 3, "text all": [0] * 3}
+    places = 0
+    for i in range(len(dataset)):
+        tokens, targets = dataset.batch([i])
+        logits = model(tokens)[0]
+        for t in range(40 - 3):
+            if (targets[0, t] == -100).any():
+                continue
+            places += 1
+            for kind in ("main", "text"):
+                good = True
+                for k in (2, 3, 4):
+                    draft = int(logits[t, k - 1].argmax())
+                    truth = int(logits[t + k - 1, 0].argmax()) if kind == "main" else int(targets[0, t, k - 1])
+                    counts[f"{kind} all"][k - 2] += draft == truth
+                    good = good and draft == truth
+                    counts[kind][k - 2] += good
+    assert found.places == places > 50
+    for kind, own in (("main", found.main), ("text", found.text)):
+        assert own.cumulative == pytest.approx([c / places for c in counts[kind]])
+        assert own.alone == pytest.approx([c / places for c in counts[f"{kind} all"]])
+        assert own.tokens_per_forward == pytest.approx(1 + sum(counts[kind]) / places)
+        assert own.conditional[0] == own.cumulative[0]
+        assert own.conditional[1] == pytest.approx(own.cumulative[1] / own.cumulative[0])
+    assert 0.2 < found.main.cumulative[0] < 1 and found.main != found.text
+
+
+def test_teacher_forced_acceptance_is_what_decoding_along_the_text_commits():
+    """Along the model's own greedy text both truths are the same, and every place drafts as decoding would there."""
+    model = trained_model()
+    prompt = riddle(1, 4, seed=3)[0].tolist()
+    text = prompt + mtp.generate(model, prompt, 80).tokens
+    dataset = mtp.corpus.Windows(torch.tensor(text).numpy(), length=80, n_future=4, vocab_size=12, eos_id=11)
+    found = probe.acceptance(model, dataset)
+    assert found.accuracy[0] > 0.95
+    assert found.main.tokens_per_forward == pytest.approx(found.text.tokens_per_forward, abs=0.1)
+
+
+def test_head_predictions_are_the_models():
+    model = trained_model()
+    tokens = riddle(1, 20, seed=5)[0].tolist()
+    found = probe.head_predictions(model, tokens, top_k=3)
+    p = model(torch.tensor([tokens]))[0].softmax(-1)
+    assert found.top_ids.shape == (20, 4, 3)
+    for t in range(20):
+        for k in range(1, 5):
+            own = p[t, k - 1]
+            assert found.top_ids[t, k - 1, 0] == own.argmax()
+            assert float(found.entropy[t, k - 1]) == pytest.approx(-float((own * own.log()).sum()), rel=1e-4)
+            if t + k < 20:
+                true = tokens[t + k]
+                assert int(found.target_rank[t, k - 1]) == int((own > own[true]).sum())
+                assert float(found.surprise[t, k - 1]) == pytest.approx(-math.log(float(own[true])), rel=1e-4, abs=1e-5)
+            else:
+                assert found.target_rank[t, k - 1] == -1 and math.isnan(found.surprise[t, k - 1])
+    with pytest.raises(ValueError, match="empty"):
+        probe.head_predictions(model, [])
+
+
+def test_repeated_share():
+    assert probe.repeated_share(list(range(50))) == 0
+    assert probe.repeated_share([1, 2] * 30, size=8) == pytest.approx(1 - 2 / 53)
+    assert probe.repeated_share([1, 2]) == 0
+
+
+def test_report_counts_bytes_and_bits():
+    cfg = mtp.ModelConfig(vocab_size=257, n_layers=4, n_future=2)
+    report = probe.report(mtp.MultiTokenModel(cfg), mtp.ByteTokenizer(), ["some text, é, " * 40], length=32, prompts=2)
+    assert report.bytes_per_token == pytest.approx(15 * 40 / (15 * 40 + 1))
+    assert report.losses[0] == pytest.approx(math.log(257), rel=0.05)
+    assert report.bits_per_byte == pytest.approx(8, rel=0.05)
+    assert "bits per byte" in report.markdown() and report.markdown().count("\n| 2 |") == 1

@@ -1,0 +1,137 @@
+"""The proofs of tests/core on a CUDA device: gradients, decoding, training, resuming. Skipped where there is none."""
+
+import pytest
+import torch
+from core.small_models import loud_model, riddle, trained_model
+from core.test_backward import TOLERANCE, assert_equal_gradients, gradients
+from core.test_decode import LIMIT, PROMPTS
+from core.test_train import CONFIG, small, weights
+
+import mtp_edu as mtp
+from mtp_edu import probe
+from mtp_edu.decode import BlockDecoder
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+CUDA = torch.device("cuda")
+ORDERS = ["parallel", "causal", "anticausal"]
+
+
+@pytest.fixture(autouse=True)
+def no_tf32():
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@pytest.mark.parametrize("head_order", ORDERS)
+@pytest.mark.parametrize("n", [1, 2, 4, 8])
+def test_both_modes_agree_in_float64(n, head_order):
+    model = loud_model(n_future=n, n_layers=n + 2, head_order=head_order).to(CUDA)
+    tokens = torch.randint(0, 11, (3, 20), device=CUDA)
+    targets = mtp.future_targets(tokens, n, (torch.rand(3, 20, device=CUDA) < 0.2).long().cumsum(1))
+    _, naive = gradients(model, tokens, targets, mode="naive")
+    naive = {name: g.clone() for name, g in naive.items()}
+    for options in ({}, {"token_chunk": 7}):
+        _, own = gradients(model, tokens, targets, **options)
+        assert_equal_gradients(naive, own, TOLERANCE)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_errs_no_more_than_the_naive_mode(dtype):
+    model = loud_model(n_future=4, dim=64, vocab_size=50).to(CUDA)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter /= 6 if parameter.dim() == 2 else 1
+    tokens = torch.randint(0, 50, (4, 24), device=CUDA)
+    targets = mtp.future_targets(tokens, 4)
+    _, exact = gradients(model, tokens, targets)
+    exact = {name: g.clone() for name, g in exact.items()}
+    model.float()
+    errors = {}
+    for mode in ("naive", "memory-efficient"):
+        with torch.autocast("cuda", dtype):
+            _, rounded = gradients(model, tokens, targets, mode=mode)
+        errors[mode] = sum(float((rounded[name] - g).square().sum()) for name, g in exact.items()) ** 0.5
+    assert 0 < errors["memory-efficient"] <= 1.1 * errors["naive"]
+
+
+def peak_bytes(n, mode):
+    cfg = mtp.ModelConfig(vocab_size=16_000, dim=64, n_layers=n + 2, n_future=n)
+    model = mtp.MultiTokenModel(cfg).to(CUDA)
+    tokens = torch.randint(0, 16_000, (8, 128), device=CUDA)
+    targets = mtp.future_targets(tokens, n)
+    mtp.forward_backward(model, tokens, targets, mode=mode)  # gradients exist from here on
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    mtp.forward_backward(model, tokens, targets, mode=mode)
+    return torch.cuda.max_memory_allocated() - before
+
+
+def test_peak_memory_does_not_grow_with_n_but_naively_it_does():
+    assert peak_bytes(8, "memory-efficient") < 1.1 * peak_bytes(1, "memory-efficient")
+    assert peak_bytes(8, "naive") > 3 * peak_bytes(1, "naive")
+
+
+@pytest.mark.parametrize("head_order", ORDERS)
+def test_speculative_equals_plain_greedy_in_float64(head_order):
+    model = trained_model(head_order).to(CUDA)
+    try:
+        accepted = set()
+        for prompt in PROMPTS:
+            plain = mtp.generate(model, prompt, LIMIT, method="autoregressive")
+            for k in range(1, 5):
+                out = mtp.generate(model, prompt, LIMIT, n_future=k)
+                assert out.tokens == plain.tokens
+                accepted |= {step.accepted for step in out.steps if k == 4}
+        assert accepted == {0, 1, 2, 3}
+    finally:
+        model.cpu()  # the model is shared between tests
+
+
+def test_cached_forward_equals_uncached():
+    model = loud_model(n_future=3).to(CUDA)
+    tokens = torch.randint(0, 11, (2, 30), device=CUDA)
+    decoder = BlockDecoder(model, 3, rows=2, places=30)
+    pieces = []
+    for start, end in ((0, 11), (11, 20), (20, 30)):
+        positions = torch.arange(start, end, device=CUDA).expand(2, -1)
+        latents = decoder.latents(tokens[:, start:end], positions)
+        pieces.append(torch.stack([model.unembed(x, head) for head, x in enumerate(latents)], dim=2))
+    assert torch.allclose(torch.cat(pieces, dim=1), model(tokens), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_in_lower_precision_only_near_ties_may_differ(dtype):
+    model, tok = mtp.load_pretrained("stories-nano", CUDA)
+    model.to(dtype)
+    for start in ("Once upon a time", "Do you know", "Far away, in a little house"):
+        prompt = tok.encode(start)
+        found = probe.exactness(model, prompt, mtp.generate(model, prompt, 120))
+        print(dtype, found)
+        assert found.largest_gap <= min(2 * found.spread, 64)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_training_learns_in_every_format(dtype):
+    model, dataset = small()
+    config = mtp.TrainConfig(steps=60, batch_size=8, learning_rate=5e-3, device="cuda", dtype=dtype)
+    events = list(mtp.train(model, dataset, config))
+    assert all(last < first - 0.8 for first, last in zip(events[0].losses, events[-1].losses))
+
+
+def test_a_resumed_run_reaches_the_same_loss(tmp_path):
+    config = mtp.TrainConfig(**CONFIG.to_dict() | {"checkpoint_every": 5, "device": "cuda", "dtype": "float64"})
+    model, dataset = small()
+    list(mtp.train(model, dataset, config, quiet=True))
+    stopped, _ = small()
+    events = mtp.train(stopped, dataset, config, folder=tmp_path, quiet=True)
+    for event in events:
+        if event.step == 7:
+            events.close()
+    again, _ = small()
+    list(mtp.train(again, dataset, config, folder=tmp_path, resume=True, quiet=True))
+    assert torch.allclose(weights(again), weights(model), rtol=0, atol=1e-9)
+
+
+def test_head_predictions_come_back_to_the_cpu():
+    model = loud_model(n_future=2).to(CUDA)
+    found = probe.head_predictions(model, riddle(1, 9, 0)[0].tolist())
+    assert found.top_ids.device.type == "cpu" and found.target_rank.shape == (9, 2)
