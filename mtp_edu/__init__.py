@@ -10,6 +10,7 @@ from mtp_edu.config import ModelConfig, TrainConfig
 from mtp_edu.corpus import future_targets
 from mtp_edu.decode import DecodeStep, Generation, generate, stream
 from mtp_edu.model import MultiTokenModel
+from mtp_edu.progress import progress
 from mtp_edu.tokenizer import ByteTokenizer, SentencePieceTokenizer, load_tokenizer
 from mtp_edu.train import TrainEvent, evaluate, train
 

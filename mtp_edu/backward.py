@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mtp_edu.corpus import IGNORE
 from mtp_edu.heads import TRUNK
@@ -85,16 +84,39 @@ class _Walk:
 
     def loss(self, model: MultiTokenModel, rows: Tensor, targets: Tensor, head: int) -> Tensor:
         """Weighted loss of some rows (r, D) of one head; its plain sum is added to the losses to be reported."""
-        logits = model.unembed(rows, head)  # (r, V)
-        if logits.dtype in (torch.float16, torch.bfloat16):
-            logits = logits.float()
-        summed = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
+        summed = _SummedCrossEntropy.apply(model.unembed(rows, head), targets)  # logits (r, V)
         self.sums[head] += summed.detach()
         return summed * self.scales[head]
 
     def run_backward(self, loss: Tensor) -> None:
         if loss.requires_grad:
             _backward(self.grad_scaler.scale(loss) if self.grad_scaler else loss)
+
+
+class _SummedCrossEntropy(torch.autograd.Function):
+    """Sum of -log p(target) over the rows that have one, at least in float32.
+
+    Its gradient, p minus one at the target, is made in place of log p as soon as the loss is known, so that one
+    matrix of the size of the logits waits for the backward where torch's own two functions need three.
+    """
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, targets: Tensor) -> Tensor:
+        log_p = logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))  # (r, V)
+        there = (targets != IGNORE).unsqueeze(-1)  # (r, 1)
+        index = targets.unsqueeze(-1).clamp(min=0)
+        loss = -log_p.gather(-1, index).masked_fill(~there, 0).sum()
+        if ctx.needs_input_grad[0]:
+            gradient = log_p.exp_()
+            gradient.scatter_add_(-1, index, -torch.ones_like(index, dtype=gradient.dtype))
+            ctx.save_for_backward(gradient.mul_(there))
+            ctx.dtype = logits.dtype
+        return loss
+
+    @staticmethod
+    def backward(ctx, scale: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient.mul_(scale).to(ctx.dtype), None  # in place: this graph is run once
 
 
 class _NaiveWalk(_Walk):
@@ -137,15 +159,14 @@ class _MemoryEfficientWalk(_Walk):
     def add_own_loss(self, head: int, leaf: Tensor) -> None:
         """Loss and its gradient with respect to the head's output, `token_chunk` rows of logits at a time."""
         rows, targets = leaf.detach().flatten(0, 1), self.targets[..., head].flatten()  # (R, D), (R,)
-        gradient = torch.zeros_like(rows) if leaf.requires_grad else None
         chunk = self.token_chunk or len(rows)
-        for start in range(0, len(rows), chunk):
-            part = rows[start : start + chunk].requires_grad_(leaf.requires_grad)  # (r, D)
-            self.run_backward(self.loss(self.model, part, targets[start : start + chunk], head))
-            if part.grad is not None:
-                gradient[start : start + chunk] = part.grad
-        if gradient is not None:
-            gradient = gradient.view_as(leaf)
+        gradients = []
+        for part, wanted in zip(rows.split(chunk), targets.split(chunk), strict=True):
+            part = part.detach().requires_grad_(leaf.requires_grad)  # (r, D)
+            self.run_backward(self.loss(self.model, part, wanted, head))
+            gradients.append(part.grad)
+        if leaf.requires_grad:
+            gradient = (gradients[0] if len(gradients) == 1 else torch.cat(gradients)).view_as(leaf)
             leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
 
 

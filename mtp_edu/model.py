@@ -56,7 +56,7 @@ class MultiTokenModel(nn.Module):
         return self.unembeddings[head if len(self.unembeddings) > 1 else 0](self.norm(latent))
 
     def rope_at(self, positions: Tensor) -> Tensor:
-        """Rotary table of positions (T,) -> (2, T, E/2), or of rows of positions (B, T) -> (2, B, 1, T, E/2)."""
+        """Rotary table of positions (T,) -> (2, T, E), or of rows of positions (B, T) -> (2, B, 1, T, E)."""
         rope = self.rope[:, positions]
         return rope if positions.dim() == 1 else rope.unsqueeze(2)
 

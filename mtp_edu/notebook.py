@@ -42,17 +42,22 @@ class Settings:
         return gpu if self.size == "gpu" and gpu is not None else laptop
 
 
-def setup(size: str = "laptop", seed: int = 0) -> Settings:
-    """Choose the size ("laptop" or "gpu") and the device, set torch's seed, and print where we run.
+def setup(size: str = "laptop", seed: int = 0, threads: int | None = 1) -> Settings:
+    """Choose the size ("laptop" or "gpu") and the device, set torch's seed and threads, and print where we run.
 
-    Raises ValueError for an unknown size, or for "gpu" where there is none.
+    threads: one for models as small as ours. More have too little to share and wait for each other: beside another
+    busy program, two were twenty times slower than one. None leaves torch its own number, for larger models. Raises ValueError for an unknown size, or for "gpu" where there is none.
     """
     if size not in SIZES:
         raise ValueError(f"size = {size!r}: use one of {', '.join(SIZES)}")
     device = choose("cuda" if size == "gpu" else None)
     torch.manual_seed(seed)
+    if threads is not None:
+        torch.set_num_threads(threads)
     place = "Colab" if in_colab() else platform.system()
-    print(f"Python {platform.python_version()}, torch {torch.__version__}, {place}; {device}")
+    count = torch.get_num_threads()
+    print(f"Python {platform.python_version()}, torch {torch.__version__}, {place}, {count} thread{'s' * (count > 1)}")
+    print(f"device: {device}")
     if fast():
         print("MTP_EDU_FAST is set: everything is shrunk for a test, and the numbers below mean nothing.")
     return Settings(size, fast(), device)

@@ -17,25 +17,26 @@ from mtp_edu.config import ModelConfig
 
 
 def rope_table(cfg: ModelConfig, places: int) -> Tensor:
-    """Cosines and sines of the rotary angles: (2, places, E/2) in float64, cast where they are used."""
+    """Cosines and signed sines of the rotary angles, ready for `rotate`: (2, places, E) in float64."""
     half = cfg.head_dim // 2
     frequencies = cfg.rope_theta ** (-torch.arange(half, dtype=torch.float64) / half)  # (E/2,)
     angles = torch.outer(torch.arange(places, dtype=torch.float64), frequencies)  # (places, E/2)
-    return torch.stack([angles.cos(), angles.sin()])  # (2, places, E/2)
+    cos, sin = angles.cos(), angles.sin()
+    return torch.stack([torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)])  # (2, places, E)
 
 
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
-    """Turn each pair (x[i], x[i + E/2]) by its position's angle. x: (B, H, T, E); rope: (2, ..., T, E/2)."""
+    """Turn each pair (x[i], x[i + E/2]) by its position's angle. x: (B, H, T, E); rope: (2, ..., T, E)."""
     cos, sin = rope.to(x.dtype)
-    first, second = x.chunk(2, dim=-1)  # (B, H, T, E/2) each
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)  # (B, H, T, E)
+    # Rolling by half the width puts each number's partner beside it; the table holds the sign.
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin  # (B, H, T, E)
 
 
 @dataclass
 class Context:
     """What every block needs to know about the positions it runs at.
 
-    rope: (2, T, E/2), or (2, B, 1, T, E/2) when rows stand at different positions.
+    rope: (2, T, E), or (2, B, 1, T, E) when rows stand at different positions.
     Only when decoding with a cache: positions (B, T), the slot of each token, and mask (B, 1, T, S), what it may see.
     """
 

@@ -32,7 +32,7 @@ def test_no_position_sees_the_future_and_every_one_sees_the_past(head_order):
 
 def test_rotary_positions_depend_on_distance_alone():
     cfg = mtp.ModelConfig(vocab_size=5, dim=16, n_attention_heads=2, n_layers=6)
-    rope = rope_table(cfg, 50)  # (2, 50, E/2)
+    rope = rope_table(cfg, 50)  # (2, 50, E)
     q, k = torch.randn(2, 1, 1, 1, cfg.head_dim, dtype=torch.float64)
 
     def score(i, j):
