@@ -100,9 +100,7 @@ def save_training(
     _write(Path(folder) / TRAINING_FILE, tensors, _TRAINING_FORMAT, header)
 
 
-def load_training(
-    model: MultiTokenModel, optimizer: torch.optim.Optimizer, folder: str | Path
-) -> dict[str, Any]:
+def load_training(model: MultiTokenModel, optimizer: torch.optim.Optimizer, folder: str | Path) -> dict[str, Any]:
     """Put an interrupted run's weights and moments back in place; returns its `state`."""
     path = Path(folder) / TRAINING_FILE
     tensors, header = _read(path, _TRAINING_FORMAT)

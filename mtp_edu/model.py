@@ -39,14 +39,19 @@ class MultiTokenModel(nn.Module):
         self._initialise(seed)
 
     def _initialise(self, seed: int | None) -> None:
-        """Normal with standard deviation 0.02; what writes into the residual stream is scaled down by its depth."""
+        """Normal with standard deviation D^-1/2; what writes into the residual stream is scaled down by its depth.
+
+        The usual 0.02 suits widths near 2,000. At D = 64 it left all heads at the frequency of single tokens (loss
+        5.1) after the 88 steps in which D^-1/2 reached 4.4.
+        """
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        residual = 0.02 / math.sqrt(2 * (self.cfg.n_trunk_layers + self.cfg.layers_per_head))
+        usual = self.cfg.dim**-0.5
+        residual = usual / math.sqrt(2 * (self.cfg.n_trunk_layers + self.cfg.layers_per_head))
         with torch.no_grad():
             for name, parameter in self.named_parameters():
                 if parameter.dim() == 2:
                     small = name.endswith(("wo.weight", "w2.weight"))
-                    parameter.normal_(0.0, residual if small else 0.02, generator=generator)
+                    parameter.normal_(0.0, residual if small else usual, generator=generator)
             for head in self.heads:
                 if isinstance(head, LinearHead):  # near the identity: the trunk already ends in a full layer
                     head.weight += torch.eye(self.cfg.dim)

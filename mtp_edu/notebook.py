@@ -46,7 +46,8 @@ def setup(size: str = "laptop", seed: int = 0, threads: int | None = 1) -> Setti
     """Choose the size ("laptop" or "gpu") and the device, set torch's seed and threads, and print where we run.
 
     threads: one for models as small as ours. More have too little to share and wait for each other: beside another
-    busy program, two were twenty times slower than one. None leaves torch its own number, for larger models. Raises ValueError for an unknown size, or for "gpu" where there is none.
+    busy program, two were twenty times slower than one. None leaves torch its own number, for larger models.
+    Raises ValueError for an unknown size, or for "gpu" where there is none.
     """
     if size not in SIZES:
         raise ValueError(f"size = {size!r}: use one of {', '.join(SIZES)}")

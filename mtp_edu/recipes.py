@@ -41,7 +41,7 @@ RECIPES = {
         # Deep and narrow: a plain step runs 13 of the 16 layers, so speculation loses little to heads 2 to 4.
         model={"dim": 64, "n_layers": 16, "n_attention_heads": 4, "n_future": 4, "max_seq_len": 384},
         train=TrainConfig(
-            steps=1500, batch_size=12, learning_rate=4e-3, validate_every=200, checkpoint_every=100, compile=True
+            steps=1100, batch_size=12, learning_rate=4e-3, validate_every=200, checkpoint_every=100, compile=True
         ),
     ),
 }

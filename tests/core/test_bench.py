@@ -1,7 +1,10 @@
 """The comparison with Hugging Face at tiny scale: the rows are there, the two models agree, the result is stored."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,17 +13,16 @@ import mtp_edu as mtp
 from mtp_edu.bench import training
 
 
-def test_bench_train_stores_every_repetition(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(mtp.device, "compiler_problem", lambda _: "not compiled in this test")
+def test_bench_train_stores_every_repetition(tmp_path, capsys):
     out = tmp_path / "result.json"
-    training.run(out=out, quick=True)
+    training.run(out, quick=True, eager_only=True)
     stored = json.loads(out.read_text(encoding="utf-8"))
     assert {"command", "date", "commit", "machine", "rows", "shape"} <= set(stored)
     rows = {row["name"]: row for row in stored["rows"]}
     for name in ("mtp_edu n=1 eager", "mtp_edu n=2 eager"):
         assert len(rows[name]["seconds_per_step"]) == training.SHAPES["quick"].turns
         assert all(seconds > 0 for seconds in rows[name]["seconds_per_step"])
-    assert rows["mtp_edu n=1 compiled"]["absent"] == "not compiled in this test"
+    assert rows["mtp_edu n=1 compiled"]["absent"] == "left out (--eager)"
     assert "Hugging Face" in capsys.readouterr().out
     assert 1 < stored["flops_ratio_n2_over_n1"] < 2
 
@@ -64,6 +66,16 @@ def test_the_hugging_face_model_computes_the_same_loss():
     loss = mtp.forward_backward(ours, tokens, targets)[0]
     their_loss = theirs(input_ids=tokens, labels=tokens, shift_labels=targets[..., 0].contiguous()).loss
     assert float(loss) == pytest.approx(float(their_loss), rel=1e-6)  # their rotary table is float32
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a bash script")
+def test_the_script_for_gpu_machines_runs_at_tiny_scale(tmp_path):
+    env = os.environ | {"PYTHON": sys.executable, "OUT": str(tmp_path)}
+    done = subprocess.run([".ci/gpu", "--quick"], cwd=mtp.paths.PACKAGE.parent, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout or "skipped" in done.stdout
+    rows = json.loads((tmp_path / "bench_train_quick.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["name"] for row in rows if "absent" not in row][:1] == ["mtp_edu n=1 eager"]
 
 
 def test_a_missing_peer_is_a_row_that_says_so(monkeypatch):

@@ -90,9 +90,7 @@ def test_text_files(tmp_path):
         mtp.corpus.text_files(tmp_path / "sub")
 
 
-@given(
-    st.integers(1, 3), st.integers(1, 9), st.integers(1, 5), st.booleans(), st.booleans(), st.integers(0, 2**31)
-)
+@given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 5), st.booleans(), st.booleans(), st.integers(0, 2**31))
 def test_future_targets_against_the_definition(B, L, n, with_documents, with_padding, seed):
     generator = np.random.default_rng(seed)
     tokens = torch.from_numpy(generator.integers(0, 50, (B, L)))

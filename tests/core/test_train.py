@@ -75,9 +75,11 @@ def test_compiled_blocks_train_the_same_and_are_gone_afterwards():
     if mtp.device.compiler_problem(torch.device("cpu")):
         pytest.skip("no compiler here")
     model, dataset = small()
-    expected = weights(run(mtp.TrainConfig(steps=3, batch_size=4))[0])
-    list(mtp.train(model, dataset, mtp.TrainConfig(steps=3, batch_size=4, compile=True), quiet=True))
-    assert torch.allclose(weights(model), expected, atol=1e-5)
+    _, expected = run(mtp.TrainConfig(steps=3, batch_size=4))
+    events = list(mtp.train(model, dataset, mtp.TrainConfig(steps=3, batch_size=4, compile=True), quiet=True))
+    for one, other in zip(events, expected, strict=True):
+        assert one.losses == pytest.approx(other.losses, rel=1e-4)
+        assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
     assert not any("forward" in vars(block) for block in model.modules())
     with compiled_blocks(model):
         assert all("forward" in vars(block) for block in model.trunk)

@@ -1,0 +1,117 @@
+"""Loss curves per head: a matplotlib figure to keep, and a light SVG string for live updates.
+
+Both read train.TrainEvent objects: losses[k-1] is head k's mean loss of a step, in nats per token.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from matplotlib.figure import Figure
+
+from mtp_edu.views import style
+from mtp_edu.views.html import escape, tag
+
+
+def _smooth(values: Sequence[float], reach: int) -> list[float]:
+    """Mean over `reach` steps to either side, fewer near the ends: smoother, and not late."""
+    return [fmean(values[max(0, i - reach) : i + reach + 1]) for i in range(len(values))]
+
+
+def spread(values: Sequence[float], gap: float) -> list[float]:
+    """Move values apart until neighbours differ by `gap`, keeping their order and centre: where end labels go."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    placed = [values[i] for i in order]
+    for _ in range(50):
+        for i in range(len(placed) - 1):
+            short = gap - (placed[i + 1] - placed[i])
+            if short > 1e-9 * gap:
+                placed[i] -= short / 2
+                placed[i + 1] += short / 2
+    result = [0.0] * len(values)
+    for i, value in zip(order, placed):
+        result[i] = value
+    return result
+
+
+def loss_sentence(events: Sequence) -> str:
+    """What a training run did, in a sentence: 'loss 5.9 -> 1.0 in 200 steps (head 1 1.0, head 2 1.6)'."""
+    first, last = events[0], events[-1]
+    pairs = enumerate(zip(first.losses, last.losses), start=1)
+    heads = [f"head {k} {start:.2f} -> {end:.2f}" for k, (start, end) in pairs]
+    mean = [sum(event.losses) / len(event.losses) for event in (first, last)]
+    text = f"loss {mean[0]:.2f} -> {mean[1]:.2f} in {last.step} steps"
+    if len(heads) > 1:
+        text += f" ({', '.join(heads)})"
+    return text + (f"; interrupted, {last.steps} were planned" if last.interrupted else "")
+
+
+def loss_curves(events: Sequence, title: str | None = None) -> Figure:
+    """Loss per head over the steps, in nats per token; held-out losses as hollow markers.
+
+    events: train.TrainEvent. Raises ValueError without events.
+    """
+    if not events:
+        raise ValueError("there are no training events to draw: run at least one step")
+    n = len(events[0].losses)
+    steps = [event.step for event in events]
+    checks = [event for event in events if event.validation is not None]
+    fig = Figure(figsize=(7, 3.9), dpi=100, layout="constrained", facecolor=style.PAPER)
+    axes = fig.add_subplot()
+    ends = []
+    for k in range(1, n + 1):
+        values = [event.losses[k - 1] for event in events]
+        smooth = _smooth(values, len(values) // 50)
+        look = {"color": style.colour(k), "linestyle": style.HEAD_LINESTYLES[(k - 1) % 8]}
+        axes.plot(steps, values, color=style.colour(k), alpha=0.18, linewidth=1)
+        axes.plot(steps, smooth, linewidth=2, **look)
+        axes.plot([event.step for event in checks], [event.validation[k - 1] for event in checks], linestyle="none",
+                  marker=style.HEAD_MARKERS[(k - 1) % 8], markersize=6, markerfacecolor=style.PAPER,
+                  markeredgecolor=style.colour(k), markeredgewidth=1.6)
+        ends.append(smooth[-1])
+    low, high = axes.get_ylim()
+    for k, (end, label) in enumerate(zip(ends, spread(ends, 0.075 * (high - low))), start=1):
+        axes.text(1.015, (label - low) / (high - low), f"{style.mark(k)} head {k}: {end:.2f}",
+                  transform=axes.transAxes, va="center", fontsize=10, color=style.colour(k))
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss, nats per token")
+    axes.set_xlim(left=min(0, steps[0]), right=max(steps[-1], 1))
+    axes.grid(axis="y", color="#e3e3e3", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    parts = [title or "Loss per head"] + (["hollow marks: held-out text"] if checks else [])
+    axes.set_title(", ".join(parts), fontsize=11, loc="left", color=style.INK)
+    fig.set_label(f"{title or 'Loss per head'}: {loss_sentence(events)}")
+    return fig
+
+
+def loss_svg(events: Sequence, width: int = 680, height: int = 260) -> str:
+    """The same curves as a small SVG string, made in about a millisecond: for updates while a model trains."""
+    thin, reach = max(1, len(events) // 160), len(events) // 50
+    runs = [_smooth([event.losses[k] for event in events], reach) for k in range(len(events[0].losses))]
+    shown = [*range(0, len(events) - 1, thin), len(events) - 1]
+    low, high = min(map(min, runs)), max(map(max, runs))
+    low, high = (low - 0.05 * (high - low), high) if high > low else (low - 0.5, high + 0.5)
+    right, bottom, last = width - 120, height - 26, max(events[-1].step, 1)
+
+    def place(step: float, loss: float) -> tuple[float, float]:
+        return 40 + (right - 40) * step / last, 8 + (bottom - 8) * (high - loss) / (high - low)
+
+    ink = f"var(--jp-content-font-color2,{style.MUTED})"
+    parts = []
+    for fraction in (0, 0.5, 1):
+        y = 8 + (bottom - 8) * fraction
+        parts.append(f'<line x1="40" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="rgba(128,128,128,.35)"/>'
+                     f'<text x="34" y="{y + 4:.1f}" text-anchor="end" fill="{ink}">{high - (high - low) * fraction:.1f}'
+                     "</text>")
+    parts.append(f'<text x="{right}" y="{height - 6}" text-anchor="end" fill="{ink}">step {last}</text>')
+    ends = [place(last, run[-1])[1] for run in runs]
+    for k, (run, label) in enumerate(zip(runs, spread(ends, 16)), start=1):
+        points = " ".join("{:.1f},{:.1f}".format(*place(events[i].step, run[i])) for i in shown)
+        dash = ("", "7 3", "8 3 2 3", "2 3")[(k - 1) % 4]
+        line = tag("polyline", points=points, fill="none", stroke="currentColor", stroke_width="1.8",
+                   stroke_dasharray=dash)
+        name = tag("text", f"{style.mark(k)} head {k}: {run[-1]:.2f}", x=str(right + 6), y=f"{label + 4:.1f}",
+                   fill="currentColor")
+        # currentColor is the head's ink from the style sheet, which knows the dark theme
+        parts.append(tag("g", line, name, class_=style.ink_class(k), style=f"color:{style.colour(k)}"))
+    box = f'<svg viewBox="0 0 {width} {height}" width="100%" style="max-width:{width}px" font-size="12" role="img" '
+    return f'{box}aria-label="{escape(loss_sentence(events))}">{"".join(parts)}</svg>'

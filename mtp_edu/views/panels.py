@@ -1,0 +1,166 @@
+"""Panels: thin ipywidgets over the pure figures. Each control has a class of its own (mtp-...), which tests use.
+
+A panel computes under one lock, because JupyterLab may run callbacks on another thread while a cell runs, or keep
+them until it ends. Whatever goes wrong is said in the panel. A panel leaves a static twin behind for readers without
+a kernel. Core widgets only, and only what ipywidgets 7.7 (Colab) and 8 share.
+"""
+
+import threading
+from collections.abc import Sequence
+
+import ipywidgets as widgets
+
+from mtp_edu.views.figures import target_table
+from mtp_edu.views.head_view import head_view
+from mtp_edu.views.html import HtmlFigure, error, figure, note
+from mtp_edu.views.race import race
+
+
+class Panel:
+    """Base: controls above an HTML area that shows the figure made by `make()`."""
+
+    def __init__(self, controls: Sequence[widgets.Widget]):
+        self._lock = threading.Lock()
+        self._figure = figure("", "not run yet")
+        self.output = widgets.HTML()
+        self.output.add_class("mtp-output")
+        self.widget = widgets.VBox([*controls, self.output])
+        self.widget.add_class("mtp-panel")
+
+    def make(self) -> HtmlFigure:
+        """The figure for the controls as they stand. Raises ValueError with a remedy for what the learner can mend."""
+        raise NotImplementedError
+
+    def update(self, *_) -> None:
+        """Make the figure and show it; an error becomes a message in the panel."""
+        with self._lock:
+            try:
+                self._figure = self.make()
+            except Exception as problem:  # a callback has no cell to raise in
+                kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
+                self._figure = error(f"{kind}{problem}")
+            self.output.value = self._figure.html
+
+    def static(self) -> HtmlFigure:
+        """The figure as it stands, without controls: for a saved notebook."""
+        return self._figure
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        return {"application/vnd.jupyter.widget-view+json": view, "text/html": self._figure.html,
+                "text/plain": self._figure.text}
+
+    def __repr__(self) -> str:
+        return self._figure.text
+
+
+def _control(widget: widgets.Widget, name: str) -> widgets.Widget:
+    widget.add_class(name)
+    return widget
+
+
+def _slider(name: str, text: str, value: int, low: int, high: int, live: bool = True) -> widgets.IntSlider:
+    slider = widgets.IntSlider(value=value, min=low, max=high, description=text, continuous_update=live,
+                               style={"description_width": "initial"})
+    return _control(slider, name)
+
+
+def _textarea(name: str, value: str, rows: int = 3) -> widgets.Textarea:
+    box = widgets.Textarea(value=value, rows=rows, layout=widgets.Layout(width="98%", height="auto"))
+    return _control(box, name)
+
+
+class TargetsPanel(Panel):
+    """The shifted targets of a text, with a slider for n and one for the position.
+
+    text: a string (with `tokenizer`, or else split at spaces) or a sequence of token strings.
+    """
+
+    def __init__(self, text: str | Sequence[str], tokenizer=None, n: int = 1, n_max: int = 4, across: bool = False):
+        if isinstance(text, str):
+            tokens = [tokenizer.token_text(i) for i in tokenizer.encode(text)] if tokenizer else text.split()
+        else:
+            tokens = list(text)
+        if not tokens:
+            raise ValueError("the text is empty: give at least one token")
+        if not 1 <= n <= n_max:
+            raise ValueError(f"n = {n} is outside 1 to n_max = {n_max}")
+        self.tokens, self.across = tokens, across
+        self.n = _slider("mtp-slider-n", "heads n", n, 1, n_max)
+        self.position = _slider("mtp-slider-t", "position t", min(2, len(tokens) - 1), 0, len(tokens) - 1)
+        super().__init__([widgets.HBox([self.n, self.position])])
+        for control in (self.n, self.position):
+            control.observe(self.update, names="value")
+        self.update()
+
+    def make(self) -> HtmlFigure:
+        return target_table(self.tokens, self.n.value, self.position.value, self.across)
+
+
+class HeadExplorer(Panel):
+    """Type a sentence; see under each token what every head predicted for it."""
+
+    def __init__(self, model, tokenizer, text: str, top_k: int = 5):
+        self.model, self.tokenizer, self.top_k = model, tokenizer, top_k
+        self.text = _textarea("mtp-text", text)
+        self.button = _control(widgets.Button(description="Show predictions", button_style="primary"), "mtp-show")
+        super().__init__([self.text, self.button])
+        self.button.on_click(self.update)
+        self.update()
+
+    def make(self) -> HtmlFigure:
+        from mtp_edu.probe import head_predictions
+
+        tokens = self.tokenizer.encode(self.text.value)
+        if len(tokens) < 2:
+            raise ValueError("Type a few words first: there must be at least two tokens.")
+        tokens = tokens[: self.model.cfg.max_seq_len]
+        return head_view(head_predictions(self.model, tokens, top_k=self.top_k), self.tokenizer.token_text)
+
+
+class DecodingRace(Panel):
+    """Let plain and self-speculative decoding continue a prompt, each alone and best of three, and replay both."""
+
+    def __init__(self, model, tokenizer, prompt: str, max_new_tokens: int = 64, speed: float | None = None):
+        self.model, self.tokenizer, self.speed = model, tokenizer, speed
+        n, room = model.cfg.n_future, model.cfg.max_seq_len
+        if n < 2:
+            raise ValueError(f"n_future = {n}: the model drafts nothing; train one with n_future of at least 2")
+        self.prompt = _textarea("mtp-prompt", prompt)
+        most = room // 2
+        self.length = _slider("mtp-slider-tokens", "new tokens", min(max_new_tokens, most), 2, most, live=False)
+        self.heads = _slider("mtp-slider-heads", "heads used", n, 2, n)
+        self.button = _control(widgets.Button(description="Run the race", button_style="primary"), "mtp-run")
+        super().__init__([self.prompt, widgets.HBox([self.length, self.heads, self.button])])
+        self.button.on_click(self.run)
+        self.update()
+
+    def run(self, *_) -> None:
+        """Measure and replay with the controls as they stand."""
+        self.button.disabled = True
+        self.output.value = figure(note("measuring both decoders …"), "measuring").html
+        try:
+            self.update()
+        finally:
+            self.button.disabled = False
+
+    def make(self) -> HtmlFigure:
+        from mtp_edu.decode import generate
+
+        prompt, tok = self.prompt.value, self.tokenizer
+        ids, room = tok.encode(prompt), self.model.cfg.max_seq_len - self.length.value
+        if not ids:
+            raise ValueError("The prompt is empty: type a few words to go on from.")
+        if len(ids) > room:
+            raise ValueError(f"The prompt has {len(ids)} tokens; with {self.length.value} new ones the model has room "
+                             f"for {room}. Shorten it or ask for fewer tokens.")
+
+        def fastest(**method):
+            """The best of three: the first pays for caches, and any may be disturbed by other programs."""
+            runs = [generate(self.model, ids, max_new_tokens=self.length.value, stop_ids=(tok.eos_id,), **method)
+                    for _ in range(3)]
+            return min(runs, key=lambda run: run.seconds)
+
+        plain = fastest(method="autoregressive")
+        speculative = fastest(method="self-speculative", n_future=self.heads.value)
+        return race(plain, speculative, tok.token_text, self.speed, prompt)

@@ -1,0 +1,54 @@
+"""One JupyterLab and one browser for all browser tests; they are skipped, with the reason, where either is missing."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import harness
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: drives JupyterLab in Chromium; runs with -m browser")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A full test run leaves the browser alone: starting it takes long, and many machines have none."""
+    if "browser" in config.getoption("markexpr"):
+        return
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason="browser tests run with: pytest tests/browser -m browser"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window."""
+    missing = "playwright is missing: pip install 'mtp_edu[browser]'"
+    playwright = pytest.importorskip("playwright.sync_api", reason=missing)
+    path = harness.find_chromium()
+    if path is None:
+        pytest.skip("no Chromium: apt-get install chromium, or name one in MTP_EDU_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, headless=True, args=harness.FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser, tmp_path_factory):
+    """JupyterLab on a copy of the notebooks; `browser` first, so that nothing starts where it is missing."""
+    pytest.importorskip("jupyterlab", reason="jupyterlab is missing: pip install 'mtp_edu[lab]'")
+    folder = tmp_path_factory.mktemp("notebooks")
+    for path in (harness.ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, folder)
+    with harness.Lab(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def open_notebook(browser, lab, tmp_path):
+    """open_notebook("00_start_here.ipynb") is a context manager; failures leave a screenshot in the test's folder."""
+    return lambda name: harness.open_notebook(browser, lab, name, screenshots=tmp_path)

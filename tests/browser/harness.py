@@ -1,0 +1,187 @@
+"""JupyterLab in a real browser, for tests: start it on a copy of the notebooks, open one, run it, look at it.
+
+What makes this reliable, learnt the hard way:
+- Commands go through JupyterLab's own application object; menus and toolbars change between versions.
+- A page that looks idle may have no kernel connection yet, and then drops "run all cells" without a word. So a notebook
+  counts as open only when its kernel has answered a request for its name and version.
+- Whether a run is over is read from the cells: all have a number and the kernel is idle. Saved numbers would look the
+  same, so outputs are cleared first; and every wait has an end.
+- Only the picture decides what can be seen: `is_visible` is true for an element that its parent clips away.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-sync", "--disable-background-networking",
+         "--disable-component-update"]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# all cells stand in the page, nothing pops up over them, and the file on disk stays as it is
+QUIET = {
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True,
+    },
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+}
+KERNEL_ANSWERS = """async () => {
+  const app = window.jupyterapp;
+  await app.restored;
+  const panel = app.shell.currentWidget;
+  await Promise.all([panel.context.ready, panel.sessionContext.ready]);
+  return (await panel.sessionContext.session.kernel.info).language_info.name;
+}"""
+CLEAR = "async () => { await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); }"
+# not awaited: the promise may end before the last cell does
+START = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells').catch(() => {}); }"
+STATE = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const cells = panel.context.model.toJSON().cells.filter(c => c.cell_type === 'code' && c.source.length);
+  return {
+    busy: panel.sessionContext.session.kernel.status !== 'idle',
+    waiting: cells.filter(c => c.execution_count === null).length,
+    errors: cells.flatMap(c => c.outputs.filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue)),
+  };
+}"""
+SHUT_DOWN = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
+ON_TOP = """element => {
+  const box = element.getBoundingClientRect();
+  const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return box.width > 0 && box.height > 0 && (element === top || element.contains(top));
+}"""
+
+
+def find_chromium() -> str | None:
+    """The system's Chromium or Chrome; $MTP_EDU_CHROMIUM names another."""
+    chosen = os.environ.get("MTP_EDU_CHROMIUM")
+    return chosen or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+class Lab:
+    """A JupyterLab server on a folder, with settings and kernels of its own."""
+
+    def __init__(self, folder: Path, dark: bool = False, fast: bool = True):
+        self.folder, self.token = folder, secrets.token_hex(16)
+        self.home = Path(tempfile.mkdtemp(prefix="mtp-edu-lab-"))
+        theme = {"@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"}}
+        for name, settings in {**QUIET, **theme}.items():
+            file = self.home / "settings" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(settings), encoding="utf-8")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = self.home / "lab.log"
+        places = {"CONFIG_DIR": "config", "RUNTIME_DIR": "runtime", "DATA_DIR": "data"}
+        self.environment = os.environ | {f"JUPYTER_{key}": str(self.home / name) for key, name in places.items()} | {
+            "JUPYTERLAB_SETTINGS_DIR": str(self.home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(self.home / "workspaces"),
+            "IPYTHONDIR": str(self.home / "ipython"),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+            "MTP_EDU_FAST": "1" if fast else "0",
+        }
+
+    def __enter__(self) -> "Lab":
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+                   f"--port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}",
+                   f"--ServerApp.root_dir={self.folder}", "--LabApp.expose_app_in_browser=True",
+                   "--LabApp.extension_manager=readonly"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment,
+                                            start_new_session=True)
+        try:
+            self._wait_until_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _wait_until_up(self, seconds: float = 90) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                with urllib.request.urlopen(self.url("api/status"), timeout=2):
+                    return
+            except OSError as error:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    tail = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                    raise RuntimeError(f"JupyterLab did not start: {tail}") from error
+                time.sleep(0.1)
+
+    def __exit__(self, *_) -> None:
+        for stop in (signal.SIGINT, signal.SIGTERM):  # the first is answered with a question, the second is not
+            self.process.send_signal(stop)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
+
+
+class OpenNotebook:
+    """A notebook open in a page; `page` is Playwright's."""
+
+    def __init__(self, page):
+        self.page = page
+        self.page_errors: list[str] = []
+        page.on("pageerror", lambda error: self.page_errors.append(str(error)))
+
+    def run_all(self, seconds: float = 240) -> None:
+        """Clear the outputs and run every cell; AssertionError for a cell that fails or a run that does not end."""
+        self.page.evaluate(CLEAR)
+        self.page.evaluate(START)
+        end = time.monotonic() + seconds
+        while True:
+            state = self.page.evaluate(STATE)
+            assert not state["errors"], state["errors"]
+            if not state["waiting"] and not state["busy"]:
+                return
+            assert time.monotonic() < end, f"after {seconds} s: {state}"
+            time.sleep(0.1)
+
+    def find(self, selector: str):
+        return self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
+
+    def can_be_seen(self, locator) -> bool:
+        """True if nothing hides or clips the middle of an element."""
+        locator.scroll_into_view_if_needed()
+        return locator.evaluate(ON_TOP)
+
+
+@contextlib.contextmanager
+def open_notebook(browser, lab: Lab, name: str, screenshots: Path | None = None) -> Iterator[OpenNotebook]:
+    """A notebook in a fresh browser context, its kernel answering. On failure a screenshot is left in `screenshots`."""
+    context = browser.new_context(viewport={"width": 1200, "height": 1000})
+    try:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        notebook = OpenNotebook(page)
+        try:
+            page.goto(lab.url(f"lab/workspaces/w{secrets.token_hex(4)}/tree/{name}") + "&reset")
+            notebook.find(".jp-Notebook").wait_for()
+            assert page.evaluate(KERNEL_ANSWERS) == "python"
+            yield notebook
+        except BaseException:
+            if screenshots is not None:
+                page.screenshot(path=screenshots / f"{Path(name).stem}-{secrets.token_hex(3)}.png")
+            raise
+        with contextlib.suppress(Exception):  # the server ends the kernel anyway
+            page.evaluate(SHUT_DOWN)
+    finally:
+        context.close()

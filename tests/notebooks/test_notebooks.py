@@ -1,0 +1,182 @@
+"""The lessons: every notebook is what its source says, and runs from top to bottom without a screen."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("nbclient", reason="needs the test extra")
+pytest.importorskip("jupytext", reason="needs the test extra")
+pytest.importorskip("ipykernel", reason="needs the lab extra")
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+spec = importlib.util.spec_from_file_location("notebook_builder", NOTEBOOKS / "source" / "build.py")
+builder = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(builder)
+SOURCES = builder.lessons()
+SECONDS = 300  # for one notebook in fast mode
+
+
+def text_of(notebook) -> str:
+    """All that the cells printed or show as plain text."""
+    parts = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            parts.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
+    return "\n".join(parts)
+
+
+def tokens_per_forward(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"([\d.]+) tokens per forward", text)]
+
+
+def falls(text: str) -> list[tuple[float, float]]:
+    return [(float(a), float(b)) for a, b in re.findall(r"loss ([\d.]+) -> ([\d.]+) in", text)]
+
+
+def shows_the_race(text: str) -> None:
+    numbers = tokens_per_forward(text)
+    assert 1.0 in numbers and max(numbers) > 1.2, numbers
+    assert "Both wrote the same text." in text
+
+
+def shows_the_loss_falling(text: str) -> None:
+    assert falls(text) and all(end < start for start, end in falls(text)), falls(text)
+    assert "2*\tbrown\tfox\tjumps" in text
+
+
+EXPECT = {"00_start_here": shows_the_race, "01_from_one_to_n_targets": shows_the_loss_falling}
+
+
+def test_every_source_has_a_notebook_and_every_notebook_a_source():
+    assert SOURCES and {path.stem for path in SOURCES} == {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_committed_notebook_is_current(source):
+    assert builder.differences(source) == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_committed_outputs_show_the_result(source):
+    notebook = nbformat.read(builder.target(source), as_version=4)
+    EXPECT.get(source.stem, lambda text: None)(text_of(notebook))
+    kinds = {kind for cell in notebook.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
+    assert "image/png" in kinds, "no picture for readers on GitHub"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_notebook_runs(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTP_EDU_FAST", "1")
+    notebook = builder.read(source)
+    builder.run(notebook, tmp_path, timeout=SECONDS)
+    assert [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
+    assert "MTP_EDU_FAST is set" in text_of(notebook)
+    EXPECT.get(source.stem, lambda text: None)(text_of(notebook))
+
+
+# ---- the builder
+
+SMALL = """# %% [markdown]
+# # A title
+
+# %%
+print("hello")
+
+# %%
+print("hello")
+
+# %% tags=["raises-exception"]
+1 / 0
+"""
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A source of three code cells in a folder of its own."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    monkeypatch.setattr(builder, "SOURCES", folder)
+    monkeypatch.setattr(builder, "NOTEBOOKS", tmp_path)
+    source = folder / "99_small.py"
+    source.write_text(SMALL, encoding="utf-8")
+    return source
+
+
+def test_ids_follow_from_content(small):
+    ids = [cell.id for cell in builder.read(small).cells]
+    assert ids == [cell.id for cell in builder.read(small).cells]
+    assert ids[2] == f"{ids[1]}-2" and len(set(ids)) == 4
+
+
+def test_build_runs_and_check_agrees(small):
+    assert builder.differences(small) == ["it was never built"]
+    assert builder.build(small, execute=True) == []
+    first = builder.target(small).read_bytes()
+    assert builder.differences(small) == []
+    assert builder.build(small, execute=True) == [] and builder.target(small).read_bytes() == first
+    notebook = nbformat.read(builder.target(small), as_version=4)
+    assert notebook.cells[1].outputs[0].text == "hello\n" and "execution" not in notebook.cells[1].metadata
+
+
+def test_check_finds_what_is_stale_or_wrong(small):
+    builder.build(small, execute=True)
+    path = builder.target(small)
+    good = path.read_text(encoding="utf-8")
+    small.write_text(SMALL.replace("A title", "Another"), encoding="utf-8")
+    assert "differ from the source from cell 1" in builder.differences(small)[0]
+    small.write_text(SMALL, encoding="utf-8")
+    notebook = nbformat.reads(good, as_version=4)
+    notebook.metadata["widgets"] = {}
+    notebook.cells[3].metadata["tags"] = []
+    notebook.cells[1].execution_count = None
+    nbformat.write(notebook, path)
+    found = "; ".join(builder.differences(small))
+    assert "widget state" in found and "code cell 3 ends in ZeroDivisionError" in found
+    assert "code cell 1 was not run" in found and "from cell 4 on" in found
+
+
+def test_an_error_stops_the_build(small):
+    from nbclient.exceptions import CellExecutionError
+
+    small.write_text(SMALL.replace(' tags=["raises-exception"]', ""), encoding="utf-8")
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        builder.build(small, execute=True)
+    assert not builder.target(small).exists()
+
+
+def test_a_notebook_too_large_is_refused(small):
+    small.write_text("# %%\nprint(('x' * 70 + '\\n') * 16_000)\n", encoding="utf-8")
+    assert "more than 1,000,000" in builder.build(small, execute=True)[0]
+    assert not builder.target(small).exists()
+
+
+def test_unchanged_cells_keep_their_outputs_without_running(small):
+    builder.build(small, execute=True)
+    small.write_text(SMALL.replace("1 / 0", "2 / 0"), encoding="utf-8")
+    assert builder.build(small, execute=False) == []
+    cells = nbformat.read(builder.target(small), as_version=4).cells
+    assert cells[1].outputs and not cells[3].outputs
+    assert builder.differences(small) == ["code cell 3 was not run"]
+
+
+def test_printed_text_is_joined_but_stays_in_order(small):
+    show = "from IPython.display import display"
+    small.write_text(f"# %%\n{show}\nprint(1, flush=True)\nprint(2)\ndisplay(3)\nprint(4)\n", encoding="utf-8")
+    builder.build(small, execute=True)
+    outputs = nbformat.read(builder.target(small), as_version=4).cells[0].outputs
+    assert [output.get("text") or output.data["text/plain"] for output in outputs] == ["1\n2\n", "3", "4\n"]
+
+
+def test_widget_views_give_way_to_their_twins(small):
+    bundle = {builder.WIDGET_VIEW: {"model_id": "x"}, "text/html": "<b>x</b>", "text/plain": "x"}
+    code = f"from IPython.display import display\ndisplay({bundle}, raw=True)\n"
+    small.write_text(f"# %%\n{code}", encoding="utf-8")
+    assert builder.build(small, execute=True) == []
+    output = nbformat.read(builder.target(small), as_version=4).cells[0].outputs[0]
+    assert set(output.data) == {"text/html", "text/plain"}
