@@ -11,7 +11,7 @@ from mtp_edu import views
 from mtp_edu.bench.results import store
 from mtp_edu.paths import atomic_path, data_dir
 
-PROMPT = "Once upon a time there was a little fox"
+PROMPT = "Once upon a time, there was a little fox"
 
 
 def main() -> None:
