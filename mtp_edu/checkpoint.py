@@ -111,7 +111,8 @@ def load_training(model: MultiTokenModel, optimizer: torch.optim.Optimizer, fold
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):
             _, i, name = key.split(".")
-            saved["state"].setdefault(int(i), {})[name] = tensor
+            # A copy: the tensor is a view of the file, which the next checkpoint is going to replace.
+            saved["state"].setdefault(int(i), {})[name] = tensor.clone()
     optimizer.load_state_dict(saved)
     return header["state"]
 

@@ -26,6 +26,9 @@ from mtp_edu.train import TrainEvent, train
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; bad input ends with one line that says what to do, and exit status 2."""
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without Unicode must not cost a finished text
+            stream.reconfigure(errors="replace")
     try:
         return options.run(options)
     except (ValueError, OSError, FloatingPointError) as error:
@@ -115,10 +118,15 @@ def _documents(data: Sequence[str], stories: int = 10_000) -> list[corpus.Docume
 def _split(documents: list[corpus.Document]) -> tuple[list[corpus.Document], list[corpus.Document]]:
     """Training and held-out documents; a handful of files may leave one side empty, then nothing is held out."""
     training, held_out = corpus.split(documents)
-    return (training, held_out) if training and held_out else (documents, [])
+    if training and held_out:
+        return training, held_out
+    print("too few unrelated documents to hold any out: the training loss is all there is", file=sys.stderr)
+    return documents, []
 
 
 def _demo(options: argparse.Namespace) -> int:
+    if not 8 <= options.max_new_tokens <= 200:
+        raise ValueError(f"--max-new-tokens {options.max_new_tokens}: from 8 to 200 in the demo")
     begin = time.perf_counter()
     torch.set_num_threads(1)  # so small a model has nothing to share: more threads wait for each other
     print("Writing 4,000 stories from the grammar that comes with mtp_edu, and learning 512 word pieces ...")
@@ -159,15 +167,23 @@ def _affordable_steps(model: MultiTokenModel, windows: corpus.Windows, seconds: 
     """How many steps fit into the time, measured on a throw-away copy of the model."""
     trial = MultiTokenModel(model.cfg)
     start = time.perf_counter()
-    times = [event.seconds for event in train(trial, windows, TrainConfig(steps=20, batch_size=4), quiet=True)]
+    events = list(train(trial, windows, TrainConfig(steps=20, batch_size=4), quiet=True))
+    if events[-1].interrupted:
+        raise KeyboardInterrupt
+    times = [event.seconds for event in events]
     each = statistics.median(b - a for a, b in zip(times[5:], times[6:]))  # the first steps warm up
     return max(20, int((seconds - (time.perf_counter() - start)) / each))
 
 
 def _train(options: argparse.Namespace) -> int:
     if options.recipe:
+        if options.steps and not options.out:
+            raise ValueError("--recipe with other --steps makes another model: say where to with --out")
         out = options.out or data_dir() / "pretrained" / options.recipe
-        recipes.make(options.recipe, Path("runs") / options.recipe, out, options.resume, options.steps)
+        folder = Path("runs") / options.recipe
+        if not recipes.make(options.recipe, folder, out, options.resume, options.overwrite, options.steps):
+            print("interrupted; go on with the same command and --resume", file=sys.stderr)
+            return 130
         print(f"written to {out}")
         return 0
     training, held_out = _split(_documents(options.data, options.stories))
@@ -181,7 +197,7 @@ def _train(options: argparse.Namespace) -> int:
     windows = corpus.windows(training, tokenizer, options.length, options.n_future)
     validation = _held_out_windows(held_out, tokenizer, options)
     config = TrainConfig(
-        steps=options.steps or 500,
+        steps=500 if options.steps is None else options.steps,
         **{
             name: getattr(options, name)
             for name in (

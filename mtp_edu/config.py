@@ -112,9 +112,11 @@ class ModelConfig(_Config):
         )
         if self.n_trunk_layers < 1:
             most = (self.n_layers - 1) // self.layers_per_head
+            fewer = f"n_future of at most {most}, keep_trunk_depth=True, or "
+            ways = "" if self.keep_trunk_depth or most < 1 else fewer
             raise ValueError(
                 f"n_future={self.n_future} with layers_per_head={self.layers_per_head} leaves no trunk layer of "
-                f"n_layers={self.n_layers}: use n_future of at most {most}, more layers, or keep_trunk_depth=True"
+                f"n_layers={self.n_layers}: use {ways}more layers"
             )
 
     @property
@@ -221,9 +223,12 @@ class TrainConfig(_Config):
     checkpoint_every: int = 0  # steps; 0: only at the end, if there is a folder
 
     def __post_init__(self) -> None:
-        for name in ("betas", "head_weights"):  # JSON gives lists back
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("betas", "head_weights"):  # JSON gives lists back, and a checkpoint wants plain numbers
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
+        for name in ("learning_rate", "decay_ratio", "weight_decay", "clip_norm"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "seed", int(self.seed))
         if self.micro_batch_size is None:
             object.__setattr__(self, "micro_batch_size", self.batch_size)
         if self.warmup_steps is None and type(self.steps) is int:

@@ -6,6 +6,7 @@ Letters: `B` batch, `T` window length, `L` = T + n, `n` future tokens, `V` vocab
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import sysconfig
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtp_edu.tokenizer import Tokenizer, check_unicode
+from mtp_edu.tokenizer import Tokenizer, check_unicode, refuse_one_text
 
 IGNORE = -100  # "no target here", as torch.nn.functional.cross_entropy has it
 
@@ -97,8 +98,10 @@ def split(documents: Sequence[Document], held_out: float = 0.05) -> tuple[list[D
     """(training, held-out) documents, by a hash of each document's name: the same on every machine.
 
     Near-duplicates stay on one side: a document that shares five lines in a row with a held-out one is held out too,
-    and so on, so that no five lines of held-out text occur in the training text.
+    and so on, so that no five lines of held-out text occur in the training text. Files that all begin with the same
+    long licence are therefore one family and may all end up on one side: cut it off first.
     """
+    refuse_one_text(documents)
     if not 0 < held_out < 1:
         raise ValueError(f"held_out={held_out} must lie between 0 and 1")
     shingles = [_shingles(document.text) for document in documents]
@@ -109,7 +112,8 @@ def split(documents: Sequence[Document], held_out: float = 0.05) -> tuple[list[D
     drawn = {i for i, document in enumerate(documents) if _name_hash(document.name) < held_out}
     reached, frontier = set(drawn), list(drawn)
     while frontier:
-        near = {j for shingle in shingles[frontier.pop()] for j in owners[shingle]} - reached
+        # pop: everybody who owns this shingle is reached now, so nobody need look at it again
+        near = {j for shingle in shingles[frontier.pop()] for j in owners.pop(shingle, ())} - reached
         reached |= near
         frontier += near
     training = [document for i, document in enumerate(documents) if i not in reached]
@@ -188,6 +192,7 @@ class Windows:
         count = len(self) if most is None else min(len(self), most)
         return np.linspace(0, len(self) - 1, count).round().astype(int).tolist()
 
+    @functools.lru_cache(maxsize=1)  # noqa: B019 (every checkpoint asks, and the tokens do not change)
     def fingerprint(self) -> str:
         """Changes with the text, the tokenizer or the cut: a resumed run must see the same windows."""
         cut = f"{self.length} {self.n_future} {self.vocab_size} {self.eos_id} ".encode()
@@ -202,6 +207,7 @@ def windows(documents: Sequence, tokenizer: Tokenizer, length: int = 256, n_futu
 
     Raises ValueError for a length below 1, n_future below 1, or a corpus too small for one window.
     """
+    refuse_one_text(documents)
     if length < 1 or n_future < 1:
         raise ValueError(f"length={length} and n_future={n_future} must be at least 1")
     smallest = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32

@@ -34,9 +34,21 @@ class MultiTokenModel(nn.Module):
         self.unembeddings = nn.ModuleList(nn.Linear(cfg.dim, cfg.vocab_size, bias=False) for _ in range(copies))
         if cfg.tie_embeddings:
             self.unembeddings[0].weight = self.embedding.weight
-        # Not saved: it follows from the config. Decoding may write up to n - 1 places past max_seq_len.
-        self.register_buffer("rope", rope_table(cfg, cfg.max_seq_len + cfg.n_future).float(), persistent=False)
+        self.register_buffer("rope", None, persistent=False)  # not saved: it follows from the config
+        self._make_rope()
         self._initialise(seed)
+
+    def _make_rope(self) -> None:
+        """In float32 at least, whatever the weights are in. Decoding may write up to n places past max_seq_len."""
+        table = rope_table(self.cfg, self.cfg.max_seq_len + self.cfg.n_future)
+        weight = self.norm.weight
+        self.rope = table.to(weight.device, torch.promote_types(weight.dtype, torch.float32))
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> MultiTokenModel:
+        """Moving or casting the model makes the table anew: it must not be rounded with the weights."""
+        super()._apply(fn, recurse)
+        self._make_rope()
+        return self
 
     def _initialise(self, seed: int | None) -> None:
         """Normal with standard deviation D^-1/2; what writes into the residual stream is scaled down by its depth.

@@ -97,6 +97,8 @@ def acceptance(model: MultiTokenModel, windows: Windows, max_windows: int | None
     there is none.
     """
     n, device = windows.n_future, model.norm.weight.device
+    if windows.length < n:
+        raise ValueError(f"windows of {windows.length} tokens hold no {n} in a row: use a length of at least {n}")
     right = {"main": [], "text": []}
     for i in windows.spread(max_windows):
         tokens, targets = windows.batch([i])
@@ -137,7 +139,7 @@ class Report:
     tokens_per_document: float
     vocab_size: int
     acceptance: Acceptance
-    free_tokens_per_forward: float  # temperature 0, prompted with the beginnings of documents
+    free_tokens_per_forward: float  # temperature 0, prompted with the beginnings of documents, up to the end of text
     free_repetition: float  # share of repeated 8-grams in what it wrote
     text_repetition: float  # the same in the text itself, over pieces of the same length
     prompts: int
@@ -183,7 +185,8 @@ def report(
     length = min(length, model.cfg.max_seq_len)
     texts = [getattr(document, "text", document) for document in documents]
     windows = corpus.windows(texts, tokenizer, length, model.cfg.n_future)
-    free_tokens_per_forward, free_repetition, text_repetition = _free_running(model, windows, length, prompts)
+    begun = [text for text in texts if text][:: max(1, len(texts) // prompts)][:prompts]
+    free_tokens_per_forward, free_repetition, text_repetition = _free_running(model, tokenizer, begun, length)
     return Report(
         losses=evaluate(model, windows, 64),
         bytes_per_token=sum(len(text.encode("utf-8")) for text in texts) / len(windows.ids),
@@ -193,21 +196,23 @@ def report(
         free_tokens_per_forward=free_tokens_per_forward,
         free_repetition=free_repetition,
         text_repetition=text_repetition,
-        prompts=len(windows.spread(prompts)),
+        prompts=len(begun),
     )
 
 
-def _free_running(model: MultiTokenModel, windows: Windows, length: int, prompts: int) -> tuple[float, float, float]:
-    """Continue an eighth of some windows to their full length: tokens per forward, repetition, the text's own."""
-    chosen = windows.spread(prompts)
+def _free_running(model: MultiTokenModel, tokenizer: Tokenizer, texts: Sequence[str], length: int):
+    """Continue the beginnings of texts up to the end of text: tokens per forward, repetition, the texts' own.
+
+    It stops at the end-of-text id, since nothing is ever learnt about what follows that.
+    """
     prefix = max(1, length // 8)
     kept = forwards = 0
     written, own = [], []
-    for i in chosen:
-        tokens = windows.batch([i])[0][0].tolist()
-        generation = generate(model, tokens[:prefix], max(1, length - prefix))
-        kept, forwards = kept + len(generation.tokens) - 1, forwards + generation.forwards
-        written.append(repeated_share(generation.tokens))
+    for text in texts:
+        tokens = tokenizer.encode(text)[:length]
+        out = generate(model, tokens[:prefix], max(1, length - prefix), stop_ids=tokenizer.eos_id)
+        kept, forwards = kept + len(out.tokens) - 1, forwards + out.forwards
+        written.append(repeated_share(out.tokens))
         own.append(repeated_share(tokens[prefix:]))
     return kept / max(1, forwards), sum(written) / len(written), sum(own) / len(own)
 

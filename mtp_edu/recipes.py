@@ -47,49 +47,60 @@ RECIPES = {
 }
 
 
-def make(name: str, run_folder: Path, out: Path, resume: bool = False, steps: int | None = None) -> MultiTokenModel:
-    """Run a recipe in `run_folder` (resumable), then write the model in bfloat16 and its card to `out`."""
+def make(
+    name: str, run_folder: Path, out: Path, resume: bool = False, overwrite: bool = False, steps: int | None = None
+) -> bool:
+    """Run a recipe in `run_folder`, then write the model in bfloat16 and its card to `out`.
+
+    False if it was interrupted. With `resume` an unfinished run goes on, and a finished one is written out again.
+    """
     if name not in RECIPES:
         raise ValueError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
     recipe = RECIPES[name]
     training, held_out = corpus.split(recipe.documents())
     tokenizer = SentencePieceTokenizer.train(training, recipe.vocab_size)
-    cfg = ModelConfig(vocab_size=tokenizer.vocab_size, **recipe.model)
-    windows = corpus.windows(training, tokenizer, recipe.length, cfg.n_future)
-    validation = corpus.windows(held_out, tokenizer, recipe.length, cfg.n_future)
-    config = recipe.train
-    if steps is not None:
-        config = TrainConfig.from_dict(config.to_dict() | {"steps": steps, "warmup_steps": None})
-    model = MultiTokenModel(cfg, seed=config.seed)
-    events = train(model, windows, config, validation, run_folder, tokenizer, resume, overwrite=not resume)
-    last = deque(progress(events), maxlen=1).pop()  # run to the end, keep the last event
-    if last.interrupted:
-        return model
+    finished = (run_folder / checkpoint.MODEL_FILE).exists() and not (run_folder / checkpoint.TRAINING_FILE).exists()
+    if not (resume and finished):
+        config = recipe.train
+        if steps is not None:
+            config = TrainConfig.from_dict(config.to_dict() | {"steps": steps, "warmup_steps": None})
+        cfg = ModelConfig(vocab_size=tokenizer.vocab_size, **recipe.model)
+        windows, validation = (
+            corpus.windows(texts, tokenizer, recipe.length, cfg.n_future) for texts in (training, held_out)
+        )
+        model = MultiTokenModel(cfg, seed=config.seed)
+        events = train(model, windows, config, validation, run_folder, tokenizer, resume, overwrite)
+        if deque(progress(events), maxlen=1).pop().interrupted:
+            return False
+    model, tokenizer = checkpoint.load(run_folder)
+    info = checkpoint.info(run_folder)
+    checkpoint.save(model, out, tokenizer, dtype=torch.bfloat16, info=info)
     # What ships is bfloat16, so that is what the card describes.
-    checkpoint.save(model, out, tokenizer, dtype=torch.bfloat16, info=checkpoint.info(run_folder))
     model, tokenizer = checkpoint.load(out)
     report = probe.report(model, tokenizer, held_out, recipe.length)
-    card = _card(name, recipe, config, model, training, held_out, last, report)
+    card = _card(name, recipe, model, len(training), len(held_out), info, report)
     (out / "README.md").write_text(card, encoding="utf-8")
-    return model
+    return True
 
 
-def _card(name, recipe, config, model, training, held_out, last, report) -> str:
+def _card(name, recipe, model, training: int, held_out: int, info, report) -> str:
+    config = TrainConfig.from_dict(info["train_config"] | {"device": None})
     machine = device.choose(config.device, config.dtype)
-    epochs = last.tokens / (len(training) and report.tokens_per_document * len(training))
+    epochs = info["tokens"] / (report.tokens_per_document * training)
     return f"""# {name}
 
 {recipe.about}
 
 - made by: `mtp-edu train --recipe {name}`
-- data: {len(training):,} documents for training, {len(held_out):,} held out (by a hash of the name,
-  near-duplicates follow the held-out document); none of the held-out text was seen
+- data: {training:,} documents for training, {held_out:,} held out (by a hash of the name, near-duplicates follow the
+  held-out document); none of the held-out text was seen
 - shape: {model.cfg.parameters():,} parameters, width {model.cfg.dim}, {model.cfg.n_trunk_layers} trunk layers and
   {model.cfg.n_future} heads ({model.cfg.head_order} {model.cfg.head_type}), vocabulary {model.cfg.vocab_size},
   max_seq_len {model.cfg.max_seq_len}; stored in bfloat16
-- training: {last.tokens:,} tokens (about {epochs:.1f} epochs) in {config.steps:,} steps of {config.batch_size} windows
-  of {recipe.length}, peak rate {config.learning_rate}, seed {config.seed}, {last.seconds / 60:.0f} minutes on
-  {machine.device} in {str(machine.dtype).removeprefix("torch.")} ({platform.machine()}, torch {torch.__version__})
+- training: {info["tokens"]:,} tokens (about {epochs:.1f} epochs) in {info["step"]:,} steps of
+  {config.batch_size} windows of {recipe.length}, peak rate {config.learning_rate}, seed {config.seed},
+  {info["seconds"] / 60:.0f} minutes on {machine.device} in {str(machine.dtype).removeprefix("torch.")}
+  ({platform.machine()}, torch {torch.__version__})
 
 On held-out text, after rounding to bfloat16:
 

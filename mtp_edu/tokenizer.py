@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -33,6 +34,12 @@ def check_unicode(text: str) -> None:
             f"not valid Unicode: lone surrogate U+{ord(text[error.start]):04X} at index {error.start}; "
             "read the file with errors='replace', or with its true encoding"
         ) from None
+
+
+def refuse_one_text(texts: Sequence) -> None:
+    """One string where a list of documents belongs would be taken apart into characters."""
+    if isinstance(texts, str):
+        raise TypeError("expected a list of documents or strings, not one string: put it into a list")
 
 
 class _Tokenizer:
@@ -117,6 +124,7 @@ class SentencePieceTokenizer(_Tokenizer):
 
         Raises ValueError if the texts are too few for this vocabulary, or the vocabulary too small for the texts.
         """
+        refuse_one_text(texts)
         texts = [getattr(text, "text", text) for text in texts]
         digest = hashlib.sha256(f"bpe-1 {sentencepiece.__version__} {vocab_size}".encode())
         for text in texts:
@@ -153,8 +161,11 @@ class SentencePieceTokenizer(_Tokenizer):
                 "A vocabulary needs 258 ids and one for each frequent character; small texts cannot fill a large one."
             ) from None
         if cache:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(cached, model.getvalue())
+            try:
+                cached.parent.mkdir(parents=True, exist_ok=True)
+                atomic_write(cached, model.getvalue())
+            except OSError as error:  # a read-only home must not cost the tokenizer
+                warnings.warn(f"the tokenizer was not cached ({error}); set MTP_EDU_CACHE", stacklevel=2)
         return cls(model.getvalue())
 
     def encode(self, text: str) -> list[int]:

@@ -8,6 +8,8 @@ and resumed ends with the weights of one that never was (bit for bit on the CPU)
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import math
 import shutil
 import signal
@@ -27,7 +29,7 @@ from mtp_edu.backward import forward_backward, head_losses
 from mtp_edu.config import TrainConfig
 from mtp_edu.corpus import IGNORE, Windows
 from mtp_edu.model import MultiTokenModel
-from mtp_edu.tokenizer import Tokenizer
+from mtp_edu.tokenizer import Tokenizer, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,10 @@ def train(
     Raises ValueError before the first step for data that does not fit the model, OSError if the disk has no room.
     """
     config = config or TrainConfig()
-    _check(model, dataset, validation, config)
+    _check(model, dataset, validation, tokenizer, config)
     run = _Run(model, dataset, config, validation, folder, tokenizer)
     if folder is not None:
+        json.dumps(run.identity())  # what cannot be stored must fail now, not at the first checkpoint
         run.prepare_folder(resume, overwrite)
     if not quiet:
         print(f"training {model.cfg.parameters():,} parameters on {run.device}{run.compile_note}", flush=True)
@@ -101,22 +104,12 @@ def window_order(dataset: Windows, config: TrainConfig, step: int) -> list[int]:
     """The windows of one step: every epoch is a permutation of all windows, drawn from (seed, epoch)."""
     size = len(dataset)
     wanted = range(step * config.batch_size, (step + 1) * config.batch_size)
-    epochs = {place // size for place in wanted}
-    orders = {epoch: np.random.default_rng([config.seed, epoch]).permutation(size) for epoch in epochs}
-    return [int(orders[place // size][place % size]) for place in wanted]
+    return [int(_permutation(size, config.seed, place // size)[place % size]) for place in wanted]
 
 
-@contextlib.contextmanager
-def compiled_blocks(model: MultiTokenModel, wanted: bool = True) -> Iterator[None]:
-    """Run every block compiled inside, as it was outside: decoding uses other shapes and must not recompile."""
-    blocks = [block for stack in (model.trunk, *model.heads) for block in stack.children()] if wanted else []
-    for block in blocks:
-        block.forward = torch.compile(block.forward, dynamic=False)
-    try:
-        yield
-    finally:
-        for block in blocks:
-            del block.forward
+@functools.lru_cache(maxsize=2)
+def _permutation(size: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(size)
 
 
 class _Run:
@@ -128,19 +121,25 @@ class _Run:
         self.folder = None if folder is None else Path(folder)
         self.device = device.choose(config.device, config.dtype)
         problem = device.compiler_problem(self.device.device) if config.compile else None
-        self.compile, self.compile_note = config.compile and not problem, f"; {problem}" if problem else ""
+        self.compile_note = f"; {problem}" if problem else ""
         double = self.device.dtype == torch.float64
         model.to(device=self.device.device, dtype=torch.float64 if double else torch.float32)
+        self.compiled = device.CompiledBlocks(model, config.compile and not problem)
+        model.zero_grad(set_to_none=True)  # what an earlier backward has left is not part of this run
         self.optimizer = make_optimizer(model, config)
         self.scaler = self.device.grad_scaler()
         self.step, self.seconds = 0, 0.0
         self.recent: deque[float] = deque(maxlen=20)  # seconds of the last steps
         self.tokens_per_step = config.batch_size * dataset.length
 
-    # Folder ---------------------------------------------------------------------------------------------------------
-
     def prepare_folder(self, resume: bool, overwrite: bool) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in (*self.folder.glob(".model-*.safetensors"), *self.folder.glob(".training-*.safetensors")):
+            leftover.unlink()  # a kill in the middle of a write leaves these
+        needed = 7 * sum(p.numel() * p.element_size() for p in self.model.parameters())  # old and new side by side
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise OSError(f"{self.folder} has {free >> 20} MiB free, checkpoints need about {needed >> 20} MiB")
         unfinished = (self.folder / checkpoint.TRAINING_FILE).exists()
         finished = (self.folder / checkpoint.MODEL_FILE).exists() and not unfinished
         if resume and unfinished:
@@ -152,10 +151,6 @@ class _Run:
             raise ValueError(f"{self.folder} holds {what}; choose another folder, or pass overwrite=True to lose it")
         elif unfinished:
             (self.folder / checkpoint.TRAINING_FILE).unlink()
-        needed = 5 * sum(p.numel() * p.element_size() for p in self.model.parameters())  # old and new side by side
-        free = shutil.disk_usage(self.folder).free
-        if free < needed:
-            raise OSError(f"{self.folder} has {free >> 20} MiB free, checkpoints need about {needed >> 20} MiB")
 
     def identity(self) -> dict:
         """What must be the same for a run to be the same run."""
@@ -169,7 +164,8 @@ class _Run:
         state["scaler"] = self.scaler.state_dict() if self.scaler else None
         if not finished:
             checkpoint.save_training(self.model, self.optimizer, self.folder, state)
-        info = {"step": self.step, "tokens": self.step * self.tokens_per_step, **self.identity()}
+        info = {"step": self.step, "tokens": self.step * self.tokens_per_step, "seconds": self.seconds}
+        info |= self.identity()
         checkpoint.save(self.model, self.folder, self.tokenizer, info=info)
         if finished:
             (self.folder / checkpoint.TRAINING_FILE).unlink(missing_ok=True)
@@ -185,15 +181,17 @@ class _Run:
         self.step, self.seconds = state["step"], state["seconds"]
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
-
-    # Loop -----------------------------------------------------------------------------------------------------------
+        if self.tokenizer is None:  # the run goes on with the tokenizer that it began with
+            with contextlib.suppress(FileNotFoundError):
+                self.tokenizer = load_tokenizer(self.folder)
 
     def events(self) -> Iterator[TrainEvent]:
         config = self.config
-        with compiled_blocks(self.model, self.compile), _deferred_interrupt() as interrupt:
+        with _deferred_interrupt() as interrupt:
             while self.step < config.steps:
                 start = time.perf_counter()
-                losses, norm, rate = self.optimizer_step()
+                with self.compiled:
+                    losses, norm, rate = self.optimizer_step()
                 self.recent.append(time.perf_counter() - start)
                 last = self.step == config.steps
                 measure = self.validation is not None and (last or self.due(config.validate_every))
@@ -296,6 +294,8 @@ def evaluate(
     """Mean loss per head in nats per token over (at most max_windows, evenly spread) windows of held-out text."""
     where = where or device.Device(model.norm.weight.device, model.norm.weight.dtype, "the model's own")
     chosen = dataset.spread(max_windows)
+    if not chosen:
+        raise ValueError(f"max_windows={max_windows}: evaluate at least one window")
     sums, valid = 0.0, 0
     for start in range(0, len(chosen), batch_size):
         tokens, targets = dataset.batch(chosen[start : start + batch_size])
@@ -305,9 +305,9 @@ def evaluate(
     return tuple((sums / valid.clamp(min=1)).tolist())
 
 
-def _check(model: MultiTokenModel, dataset: Windows, validation: Windows | None, config: TrainConfig) -> None:
+def _check(model, dataset: Windows, validation: Windows | None, tokenizer, config: TrainConfig) -> None:
     cfg = model.cfg
-    for name, data in (("dataset", dataset), ("validation", validation)):
+    for name, data in (("dataset", dataset), ("validation", validation), ("tokenizer", tokenizer)):
         if data is None:
             continue
         if data.vocab_size > cfg.vocab_size:
@@ -315,6 +315,8 @@ def _check(model: MultiTokenModel, dataset: Windows, validation: Windows | None,
                 f"the {name} has ids up to {data.vocab_size - 1}, the model a vocabulary of {cfg.vocab_size}: "
                 "make the model with vocab_size=tokenizer.vocab_size"
             )
+        if data is tokenizer:
+            continue
         if data.length > cfg.max_seq_len:
             raise ValueError(f"the {name}'s windows of {data.length} tokens pass max_seq_len={cfg.max_seq_len}")
         if data.n_future > cfg.n_future:

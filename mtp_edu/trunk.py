@@ -28,6 +28,10 @@ def rope_table(cfg: ModelConfig, places: int) -> Tensor:
 def rotate(x: Tensor, rope: Tensor) -> Tensor:
     """Turn each pair (x[i], x[i + E/2]) by its position's angle. x: (B, H, T, E); rope: (2, ..., T, E)."""
     cos, sin = rope.to(x.dtype)
+    if torch.compiler.is_compiling():  # a compiler makes better loops of halves, eager mode of whole rows
+        half = x.shape[-1] // 2
+        (first, second), cos, sin = x.chunk(2, dim=-1), cos[..., half:], sin[..., half:]
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)  # (B, H, T, E)
     # Rolling by half the width puts each number's partner beside it; the table holds the sign.
     return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin  # (B, H, T, E)
 

@@ -21,7 +21,7 @@ from mtp_edu.bench.results import store
 from mtp_edu.config import ModelConfig, TrainConfig
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.tokenizer import SentencePieceTokenizer
-from mtp_edu.train import compiled_blocks, make_optimizer
+from mtp_edu.train import make_optimizer
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _ours(shape: Shape, where: device.Device, batches, n: int, compiled: bool) -
         with where.autocast():
             forward_backward(model, tokens, targets[..., :n])
 
-    compiled_blocks(model, compiled).__enter__()  # for good: this model does nothing else
+    device.CompiledBlocks(model, compiled).__enter__()  # for good: this model does nothing else
     return _step(model, where, loss_and_gradient)
 
 

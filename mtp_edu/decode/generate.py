@@ -79,9 +79,13 @@ def stream(
     max_new_tokens: int = 128,
     method: str = "self-speculative",
     n_future: int | None = None,
-    stop_ids: Iterable[int] = (),
+    stop_ids: int | Iterable[int] = (),
 ) -> Iterator[DecodeStep]:
-    """The steps of `generate`, one by one as they happen. The first new token is the first step's `block[0]`."""
+    """The steps of `generate`, one by one as they happen.
+
+    The first new token comes with the prompt's forward and is the first step's `block[0]`; a text that ends with it
+    (max_new_tokens=1, or a stop id at once) has no step.
+    """
     run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids)
     run.prefill()
     return run.steps()
@@ -93,7 +97,7 @@ def generate(
     max_new_tokens: int = 128,
     method: str = "self-speculative",
     n_future: int | None = None,
-    stop_ids: Iterable[int] = (),
+    stop_ids: int | Iterable[int] = (),
 ) -> Generation:
     """Continue one prompt (a list of ids) greedily.
 
@@ -114,9 +118,11 @@ class _Run:
     def __init__(self, model, prompt, max_new_tokens, method, n_future, stop_ids) -> None:
         if method not in METHODS:
             raise ValueError(f"method={method!r} must be one of {METHODS}")
+        if isinstance(prompt, str):
+            raise ValueError("the prompt is text: pass its ids, tokenizer.encode(prompt)")
         prompt = prompt.tolist() if isinstance(prompt, torch.Tensor) else list(prompt)
         if not prompt:
-            raise ValueError("the prompt is empty: give at least one token, such as the tokenizer's eos_id")
+            raise ValueError("the prompt is empty: give at least one token to continue")
         if any(isinstance(token, list | tuple) for token in prompt):
             raise ValueError("the prompt must be one list of ids; call generate once for each of several prompts")
         if max_new_tokens < 1:
@@ -134,7 +140,8 @@ class _Run:
         self.prompt = torch.tensor([prompt])  # (1, P)
         model.check_tokens(self.prompt)
         self.prompt = self.prompt.to(self.device)
-        self.stop_ids, self.limit = frozenset(stop_ids), max_new_tokens
+        self.stop_ids = frozenset([stop_ids] if isinstance(stop_ids, int) else stop_ids)
+        self.limit = max_new_tokens
         self.decoder = BlockDecoder(model, self.k, rows=1, places=len(prompt) + max_new_tokens)
         self.tokens: list[int] = []
         self.stopped = False

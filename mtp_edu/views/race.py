@@ -109,8 +109,11 @@ def race_curves(plain, speculative) -> Figure:
     """Tokens written over time by both decoders, as a plot; time starts when the prompt has been read."""
     fig = Figure(figsize=(7, 3.2), dpi=100, layout="constrained", facecolor=style.PAPER)
     axes = fig.add_subplot()
-    looks = ((_GREY, "--", style.MUTED, _PLAIN, plain), (style.INK, "-", style.INK, "self-speculative", speculative))
-    for ink, line, text_ink, name, out in looks:
+    looks = (
+        (_GREY, "--", style.MUTED, _PLAIN, plain, speculative),
+        (style.INK, "-", style.INK, "self-speculative", speculative, plain),
+    )
+    for ink, line, text_ink, name, out, other in looks:
         times, counts = [0.0], [1]
         for step in out.steps:
             times.append(times[-1] + step.seconds)
@@ -118,11 +121,13 @@ def race_curves(plain, speculative) -> Figure:
         axes.step(times, counts, where="post", color=ink, linestyle=line, linewidth=2)
         axes.plot(times[-1:], counts[-1:], "o", color=ink)
         label = f"{name}\n{out.tokens_per_forward:.2f} tokens per forward"
-        axes.annotate(label, (times[-1], counts[-1]), xytext=(8, -2), textcoords="offset points", ha="left", va="top",
-                      color=text_ink, fontsize=10)
+        # The faster one's label goes left of its end and the slower one's right, so that they never meet.
+        side, ha, va = (-1, "right", "bottom") if out.seconds <= other.seconds else (1, "left", "top")
+        axes.annotate(label, (times[-1], counts[-1]), xytext=(8 * side, -4 * side), textcoords="offset points", ha=ha,
+                      va=va, color=text_ink, fontsize=10)
     axes.set_xlabel("seconds after the prompt was read")
     axes.set_ylabel("tokens written")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.2 * max(len(plain.tokens), len(speculative.tokens)))
     axes.set_xlim(0, 1.35 * max(plain.seconds, speculative.seconds))
     axes.spines[["top", "right"]].set_visible(False)
     fig.set_label(_verdict(plain, speculative))

@@ -1,12 +1,16 @@
 """The commands as a user types them, at small scale; bad input ends with one line that says what to do."""
 
 import re
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+import torch
 
 import mtp_edu as mtp
+from mtp_edu import recipes
 from mtp_edu.cli import main
 
 
@@ -55,14 +59,48 @@ def test_train_then_generate_and_eval(trained, capsys):
     assert len(losses) == 3 and all(0 < loss < 5 for loss in losses)
 
 
-def test_training_resumes_from_the_command_line(tmp_path, capsys):
+def test_training_resumes_from_the_command_line(tmp_path, capsys, monkeypatch):
     text = tmp_path / "t.txt"
-    text.write_text("abc " * 400, encoding="utf-8")
-    command = ["train", "--data", str(text), "--vocab-size", "257", "--steps", "4", "--length", "16", "--out"]
-    assert main([*command, str(tmp_path / "m")]) == 0
+    text.write_text("abc and some more letters. " * 400, encoding="utf-8")
+    command = ["train", "--data", str(text), "--vocab-size", "257", "--steps", "6", "--length", "16", "--out"]
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("mtp_edu.cli.progress", _interrupted_at_3)
+        assert main([*command, str(tmp_path / "m")]) == 130
+    assert "--resume" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "m")]) == 2
-    assert "overwrite" in capsys.readouterr().err
+    assert "resume" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "m"), "--resume"]) == 0
+    whole, resumed = (mtp.load(tmp_path / name)[0].state_dict() for name in ("whole", "m"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert main([*command, str(tmp_path / "m")]) == 2
     assert main([*command, str(tmp_path / "m"), "--overwrite"]) == 0
+
+
+def _interrupted_at_3(events):
+    for event in events:
+        yield event
+        if event.step == 3 and not event.interrupted:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupted_recipe_says_so_and_ships_nothing(tmp_path, capsys, monkeypatch):
+    recipe = recipes.RECIPES["stories-nano"]
+    small = replace(recipe, documents=lambda: mtp.corpus.stories(80), vocab_size=400, length=64)
+    small = replace(small, train=mtp.TrainConfig(steps=4, batch_size=2))
+    monkeypatch.setitem(recipes.RECIPES, "stories-nano", small)
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "--recipe", "stories-nano", "--out", str(tmp_path / "shipped")]
+    with monkeypatch.context() as patch:
+        patch.setattr("mtp_edu.recipes.progress", _interrupted_at_3)
+        assert main(command) == 130
+    assert not (tmp_path / "shipped").exists()
+    assert main(command) == 2  # it would lose the unfinished run
+    assert main([*command, "--resume"]) == 0
+    card = (tmp_path / "shipped" / "README.md").read_text(encoding="utf-8")
+    assert "512 tokens" in card and "4 steps of 2 windows" in card
+    assert main([*command, "--resume"]) == 0  # finished: written out again
+    assert main(["train", "--recipe", "stories-nano", "--steps", "2"]) == 2
 
 
 def test_demo_trains_and_decodes_both_ways(capsys):

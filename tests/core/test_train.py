@@ -11,7 +11,7 @@ import torch
 
 import mtp_edu as mtp
 from mtp_edu import checkpoint
-from mtp_edu.train import compiled_blocks, learning_rate, window_order
+from mtp_edu.train import learning_rate, window_order
 
 TEXTS = [f"{i} green bottles, hanging on the wall; and if one should fall, there are {i - 1}.\n" * 4 for i in range(40)]
 CONFIG = mtp.TrainConfig(steps=12, batch_size=4, learning_rate=3e-3)
@@ -71,6 +71,13 @@ def test_micro_batches_and_both_modes_make_the_same_step():
         assert torch.allclose(weights(run(mtp.TrainConfig(**options, **change))[0]), expected, rtol=0, atol=1e-10)
 
 
+def test_gradients_from_before_are_no_part_of_a_run(uninterrupted):
+    model, dataset = small()
+    mtp.forward_backward(model, *dataset.batch([0, 1]))
+    list(mtp.train(model, dataset, CONFIG, quiet=True))
+    assert torch.equal(weights(model), uninterrupted)
+
+
 def test_compiled_blocks_train_the_same_and_are_gone_afterwards():
     if mtp.device.compiler_problem(torch.device("cpu")):
         pytest.skip("no compiler here")
@@ -81,7 +88,7 @@ def test_compiled_blocks_train_the_same_and_are_gone_afterwards():
         assert one.losses == pytest.approx(other.losses, rel=1e-4)
         assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
     assert not any("forward" in vars(block) for block in model.modules())
-    with compiled_blocks(model):
+    with mtp.device.CompiledBlocks(model):
         assert all("forward" in vars(block) for block in model.trunk)
 
 
