@@ -97,7 +97,7 @@ def test_an_interrupted_recipe_says_so_and_ships_nothing(tmp_path, capsys, monke
     assert not (tmp_path / "shipped").exists()
     assert main(command) == 2  # it would lose the unfinished run
     assert main([*command, "--resume"]) == 0
-    card = (tmp_path / "shipped" / "README.md").read_text(encoding="utf-8")
+    card = " ".join((tmp_path / "shipped" / "README.md").read_text(encoding="utf-8").split())
     assert "512 tokens" in card and "4 steps of 2 windows" in card
     assert main([*command, "--resume"]) == 0  # finished: written out again
     assert main(["train", "--recipe", "stories-nano", "--steps", "2"]) == 2
