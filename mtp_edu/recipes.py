@@ -17,6 +17,7 @@ import torch
 from mtp_edu import checkpoint, corpus, device, probe
 from mtp_edu.config import ModelConfig, TrainConfig
 from mtp_edu.model import MultiTokenModel
+from mtp_edu.paths import atomic_write
 from mtp_edu.progress import progress
 from mtp_edu.tokenizer import SentencePieceTokenizer
 from mtp_edu.train import train
@@ -79,7 +80,7 @@ def make(
     model, tokenizer = checkpoint.load(out)
     report = probe.report(model, tokenizer, held_out, recipe.length)
     card = _card(name, recipe, model, len(training), len(held_out), info, report)
-    (out / "README.md").write_text(card, encoding="utf-8")
+    atomic_write(out / "README.md", card.encode("utf-8"))
     return True
 
 

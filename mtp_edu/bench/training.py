@@ -102,13 +102,11 @@ def _ours(shape: Shape, where: device.Device, batches, n: int, compiled: bool) -
     return _step(model, where, loss_and_gradient)
 
 
-def _hugging_face(shape: Shape, where: device.Device, batches, compiled: bool) -> Callable[[], None] | str:
-    try:
-        from transformers import LlamaConfig, LlamaForCausalLM
-    except ImportError:
-        return "transformers is not installed: pip install 'mtp-edu[bench]'"
-    cfg = shape.config(1)
-    model = LlamaForCausalLM(
+def hugging_face_llama(cfg: ModelConfig) -> torch.nn.Module:
+    """Their Llama of the same shape as our model with n = 1. Raises ImportError without transformers."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=cfg.vocab_size,
             hidden_size=cfg.dim,
@@ -120,7 +118,15 @@ def _hugging_face(shape: Shape, where: device.Device, batches, compiled: bool) -
             tie_word_embeddings=False,
             use_cache=False,
         )
-    ).to(where.device)
+    )
+
+
+def _hugging_face(shape: Shape, where: device.Device, batches, compiled: bool) -> Callable[[], None] | str:
+    cfg = shape.config(1)
+    try:
+        model = hugging_face_llama(cfg).to(where.device)
+    except ImportError:
+        return "transformers is not installed: pip install 'mtp-edu[bench]'"
     if sum(p.numel() for p in model.parameters()) != cfg.parameters():
         raise RuntimeError("the two models differ in size: this comparison would be unfair")
     forward = torch.compile(model, dynamic=False) if compiled else model

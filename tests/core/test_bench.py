@@ -28,22 +28,10 @@ def test_bench_train_stores_every_repetition(tmp_path, capsys):
 
 
 def test_the_hugging_face_model_computes_the_same_loss():
-    transformers = pytest.importorskip("transformers")
-    shape = training.SHAPES["quick"]
-    cfg = shape.config(1)
+    pytest.importorskip("transformers")
+    cfg = training.SHAPES["quick"].config(1)
     ours = mtp.MultiTokenModel(cfg).double()
-    theirs = transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=cfg.vocab_size,
-            hidden_size=cfg.dim,
-            intermediate_size=cfg.ffn_dim,
-            num_hidden_layers=cfg.n_layers,
-            num_attention_heads=cfg.n_attention_heads,
-            max_position_embeddings=cfg.max_seq_len,
-            rms_norm_eps=cfg.norm_eps,
-            tie_word_embeddings=False,
-        )
-    ).double()
+    theirs = training.hugging_face_llama(cfg).double()
     names = {"embedding": "model.embed_tokens", "norm": "model.norm", "unembeddings.0": "lm_head"}
     parts = {
         "attention.wq": "self_attn.q_proj",
