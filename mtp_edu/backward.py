@@ -13,16 +13,18 @@ Both give the same gradient, equal to rounding: that of sum over k of weight_k *
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtp_edu.corpus import IGNORE
 from mtp_edu.heads import TRUNK
 from mtp_edu.model import MultiTokenModel
 
 MODES = ("memory-efficient", "naive")
+PHASE = "mtp_edu: "  # what the names of the phases begin with in a profiler's trace; meter.py reads them
 
 
 def forward_backward(
@@ -69,7 +71,7 @@ def head_losses(model: MultiTokenModel, tokens: Tensor, targets: Tensor, token_c
 
 
 class _Walk:
-    """What both walks share: which heads to run, and the loss of one head."""
+    """What both walks share: which heads to run, and how a head's weight and count scale its loss."""
 
     def __init__(
         self,
@@ -82,15 +84,30 @@ class _Walk:
         self.targets, self.scales, self.sums = targets, scales, sums
         self.token_chunk, self.grad_scaler = token_chunk, grad_scaler
 
-    def loss(self, model: MultiTokenModel, rows: Tensor, targets: Tensor, head: int) -> Tensor:
-        """Weighted loss of some rows (r, D) of one head; its plain sum is added to the losses to be reported."""
-        summed = _SummedCrossEntropy.apply(model.unembed(rows, head), targets)  # logits (r, V)
-        self.sums[head] += summed.detach()
-        return summed * self.scales[head]
 
-    def run_backward(self, loss: Tensor) -> None:
-        if loss.requires_grad:
-            _backward(self.grad_scaler.scale(loss) if self.grad_scaler else loss)
+class _NaiveWalk(_Walk):
+    """Everything forward, then everything backward: n heads' logits are alive together."""
+
+    def __call__(self, model: MultiTokenModel, tokens: Tensor) -> None:
+        context = model.context(tokens)
+        with phase("trunk forward"):
+            latents = {TRUNK: model.trunk(model.embedding(tokens), context)}
+        for head in model.heads.top_down(self.scales):
+            with phase(f"head {head + 1} forward"):
+                latents[head] = model.heads[head](latents[model.heads.parents[head]], context)
+        losses = []
+        for head, scale in self.scales.items():
+            with phase(f"head {head + 1} loss"):
+                logits = model.unembed(latents[head].flatten(0, 1), head)  # (R, V)
+                summed = _SummedCrossEntropy.apply(logits, self.targets[..., head].flatten())
+                del logits
+                self.sums[head] += summed.detach()
+                losses.append(summed * scale)
+        del latents  # what the backward needs, its graph keeps
+        loss = torch.stack(losses).sum()
+        with phase("backward"):
+            if loss.requires_grad:
+                _backward(self.grad_scaler.scale(loss) if self.grad_scaler else loss)
 
 
 class _SummedCrossEntropy(torch.autograd.Function):
@@ -119,61 +136,135 @@ class _SummedCrossEntropy(torch.autograd.Function):
         return gradient.mul_(scale).to(ctx.dtype), None  # in place: this graph is run once
 
 
-class _NaiveWalk(_Walk):
-    """Everything forward, then everything backward: n heads' logits are alive together."""
-
-    def __call__(self, model: MultiTokenModel, tokens: Tensor) -> None:
-        context = model.context(tokens)
-        active = list(self.scales)
-        latents = model.heads(model.trunk(model.embedding(tokens), context), context, active)
-        losses = [
-            self.loss(model, latent.flatten(0, 1), self.targets[..., head].flatten(), head)
-            for head, latent in zip(active, latents, strict=True)
-        ]
-        self.run_backward(torch.stack(losses).sum())
-
-
 class _MemoryEfficientWalk(_Walk):
     """The post-order walk: Fig 2 for parallel heads, Fig S11 for causal ones."""
 
     def __call__(self, model: MultiTokenModel, tokens: Tensor) -> None:
         self.model, self.context = model, model.context(tokens)
         self.needed = model.cfg.heads_run(self.scales)
-        trunk = model.trunk(model.embedding(tokens), self.context)  # (B, T, D)
+        self.loss_scale = 1.0
+        if self.grad_scaler:  # a tensor, so that nobody waits for the GPU; and the scaler notes that it is in use
+            self.loss_scale = self.grad_scaler.scale(torch.ones((), device=tokens.device))
+        with phase("trunk forward"):
+            trunk = model.trunk(model.embedding(tokens), self.context)  # (B, T, D)
         leaf = _detached(trunk)
         self.visit_children(TRUNK, leaf)
-        _pass_on(trunk, leaf)
+        with phase("trunk backward"):
+            _pass_on(trunk, leaf)
 
     def visit_children(self, parent: int, leaf: Tensor) -> None:
         for head in self.model.heads.children_of(parent, self.needed):
             self.visit(head, leaf)
 
     def visit(self, head: int, parent: Tensor) -> None:
-        out = self.model.heads[head](parent, self.context)  # (B, T, D)
+        with phase(f"head {head + 1} forward"):
+            # A view, because autocast would keep its rounded copy of a leaf, and with it the leaf, to its very end.
+            out = self.model.heads[head](parent.view_as(parent), self.context)  # (B, T, D)
         leaf = _detached(out)
         self.visit_children(head, leaf)
         if head in self.scales:
-            self.add_own_loss(head, leaf)
-        _pass_on(out, leaf)
+            with phase(f"head {head + 1} loss"):
+                self.add_own_loss(head, leaf)
+        with phase(f"head {head + 1} backward"):
+            _pass_on(out, leaf)
 
     def add_own_loss(self, head: int, leaf: Tensor) -> None:
         """Loss and its gradient with respect to the head's output, `token_chunk` rows of logits at a time."""
         rows, targets = leaf.detach().flatten(0, 1), self.targets[..., head].flatten()  # (R, D), (R,)
-        chunk = self.token_chunk or len(rows)
-        gradients = []
-        for part, wanted in zip(rows.split(chunk), targets.split(chunk), strict=True):
-            part = part.detach().requires_grad_(leaf.requires_grad)  # (r, D)
-            self.run_backward(self.loss(self.model, part, wanted, head))
-            gradients.append(part.grad)
-        if leaf.requires_grad:
-            gradient = (gradients[0] if len(gradients) == 1 else torch.cat(gradients)).view_as(leaf)
-            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+        if leaf.requires_grad and leaf.grad is None:
+            leaf.grad = torch.zeros_like(leaf)
+        chunk = min(self.token_chunk or len(rows), len(rows))
+        loss = _UnembeddingLoss(self.model.unembedding(head), chunk, self.scales[head] * self.loss_scale)
+        for start in range(0, len(rows), chunk):
+            some = slice(start, start + chunk)
+            part = rows[some].requires_grad_(leaf.requires_grad)  # (r, D)
+            normed = self.model.norm(part)
+            summed, gradient = loss(normed, targets[some])
+            self.sums[head] += summed
+            if normed.requires_grad:
+                _backward(normed, gradient)
+            if leaf.requires_grad:
+                leaf.grad.flatten(0, 1)[some] += part.grad
+
+
+class _UnembeddingLoss:
+    """Sum of the losses of some rows under one unembedding, and its gradient times `scale`, without autograd.
+
+    The logits of `rows` rows at most are alive, in one buffer: they turn into the softmax and into its gradient in
+    place. The unembedding's gradient is added to its `.grad` in place by the matrix product itself: no second (V, D)
+    matrix ever exists, whatever n. (So autograd hooks on the unembedding see nothing.)
+
+    How others do it. torch.nn.functional.linear_cross_entropy (2.13, with options) and Liger's fused loss walk over
+    the same chunks, but fill a (V, D) gradient of their own in every call, which waits for the backward and is then
+    added to `.grad`: n heads backward together keep n of them. Cut-cross-entropy never writes logits to memory: it
+    keeps a log-sum-exp per row and computes the logits a second time in its backward, tile by tile in Triton, and by
+    default leaves out gradients too small for bfloat16. Here the backward of a head follows its loss at once, so
+    nothing is stored, nothing is computed twice and nothing is left out.
+    """
+
+    def __init__(self, unembedding: nn.Linear, rows: int, scale: float | Tensor) -> None:
+        self.weight, self.scale = unembedding.weight, scale
+        kind = self.weight.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.weight.dtype
+        self.matrix = self.weight.detach().to(dtype)  # (V, D) in the format of the matrix products
+        self.logits = self.matrix.new_empty(rows, len(self.matrix))  # (rows, V)
+
+    def __call__(self, latents: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """latents: (r, D) after the norm; targets: (r,). Returns the sum, and its gradient (r, D) if they want one."""
+        x = latents.detach().to(self.matrix.dtype)
+        logits = torch.mm(x, self.matrix.T, out=self.logits[: len(x)])  # (r, V)
+        p = logits.to(torch.promote_types(logits.dtype, torch.float32))  # the same buffer if it is float32 already
+        there = (targets != IGNORE).unsqueeze(-1)  # (r, 1)
+        index = targets.unsqueeze(-1).clamp(min=0)
+        p -= p.amax(-1, keepdim=True)
+        of_target = p.gather(-1, index)
+        total = p.exp_().sum(-1, keepdim=True)  # p is not yet divided by it
+        summed = (total.log() - of_target).masked_fill_(~there, 0).sum()
+        if not torch.is_grad_enabled():
+            return summed, None
+        scale = there.to(p.dtype) * self.scale  # (r, 1)
+        p *= scale / total
+        p.scatter_add_(-1, index, -scale)
+        by_logits = p if p.dtype == logits.dtype else logits.copy_(p)
+        if self.weight.requires_grad:
+            if self.weight.grad is None:
+                self.weight.grad = torch.zeros_like(self.weight)
+            _add_product(self.weight.grad, by_logits.T, x)
+        by_latents = (by_logits @ self.matrix).to(latents.dtype) if latents.requires_grad else None  # (r, D)
+        return summed, by_latents
+
+
+def _add_product(total: Tensor, one: Tensor, other: Tensor) -> None:
+    """total += one @ other without a matrix in between; total may be in a wider format than the product's factors."""
+    if total.dtype == one.dtype:
+        total.addmm_(one, other)
+    elif _adds_widely(total.device.type, one.dtype, total.dtype):
+        torch.addmm(total, one, other, out_dtype=total.dtype, out=total)
+    else:
+        total += one @ other
+
+
+@functools.cache
+def _adds_widely(kind: str, narrow: torch.dtype, wide: torch.dtype) -> bool:
+    """Whether this device can add a product of narrow numbers to wide ones in place; tried once, on a small case."""
+    one = torch.eye(16, device=kind, dtype=narrow)
+    total = torch.ones(16, 16, device=kind, dtype=wide)
+    try:
+        torch.addmm(total, one, one, out_dtype=wide, out=total)
+    except (TypeError, RuntimeError):  # an older torch; a device or formats that have no such kernel
+        return False
+    return torch.equal(total, 1 + one.to(wide))
 
 
 def _zeros(model: MultiTokenModel, n: int) -> Tensor:
     """Sums of losses are kept in float32, or in float64 with the model."""
     weight = model.norm.weight
     return torch.zeros(n, device=weight.device, dtype=torch.promote_types(weight.dtype, torch.float32))
+
+
+def phase(name: str) -> torch.profiler.record_function:
+    """A stretch of work that profilers show by this name: "trunk forward", "head 3 loss"; meter.py tells by it."""
+    return torch.profiler.record_function(PHASE + name)
 
 
 def _detached(out: Tensor) -> Tensor:

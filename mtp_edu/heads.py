@@ -36,7 +36,7 @@ class LinearHead(nn.Linear):
         super().__init__(cfg.dim, cfg.dim, bias=False)
 
     def forward(self, x: Tensor, context: Context, caches: list[KVCache] | None = None) -> Tensor:
-        return super().forward(x)
+        return super().forward(x).to(x.dtype)  # autocast rounds the product, not the latent
 
 
 class HeadTree(nn.ModuleList):

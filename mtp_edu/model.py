@@ -68,9 +68,13 @@ class MultiTokenModel(nn.Module):
                 if isinstance(head, LinearHead):  # near the identity: the trunk already ends in a full layer
                     head.weight += torch.eye(self.cfg.dim)
 
+    def unembedding(self, head: int) -> nn.Linear:
+        """The matrix that the head at index `head` uses: the one that all share, or its own."""
+        return self.unembeddings[head if len(self.unembeddings) > 1 else 0]
+
     def unembed(self, latent: Tensor, head: int) -> Tensor:
         """Logits (..., V) of a latent (..., D) of the head at index `head`."""
-        return self.unembeddings[head if len(self.unembeddings) > 1 else 0](self.norm(latent))
+        return self.unembedding(head)(self.norm(latent))
 
     def rope_at(self, positions: Tensor) -> Tensor:
         """Rotary table of positions (T,) -> (2, T, E), or of rows of positions (B, T) -> (2, B, 1, T, E)."""

@@ -134,6 +134,45 @@ def test_a_frozen_trunk_gets_no_backward():
     assert not any(name.startswith(("trunk", "embedding")) for name in naive)
 
 
+def test_gradients_are_added_to_what_is_there_in_place():
+    """One (V, D) matrix for the unembedding's gradient, whatever n: the one that `.grad` holds."""
+    model = loud_model(n_future=4)
+    tokens = torch.randint(0, 11, (2, 8))
+    targets = mtp.future_targets(tokens, 4)
+    _, once = gradients(model, tokens, targets)
+    once = {name: g.clone() for name, g in once.items()}
+    held = model.unembeddings[0].weight.grad
+    mtp.forward_backward(model, tokens, targets, token_chunk=3)
+    assert model.unembeddings[0].weight.grad is held
+    assert_equal_gradients({name: 2 * g for name, g in once.items()}, {n: p.grad for n, p in model.named_parameters()})
+
+
+def test_a_frozen_unembedding_passes_gradients_on_and_keeps_none():
+    model = loud_model(n_future=2)
+    model.unembeddings.requires_grad_(False)
+    tokens = torch.randint(0, 11, (2, 8))
+    targets = mtp.future_targets(tokens, 2)
+    _, naive = gradients(model, tokens, targets, mode="naive")
+    naive = {name: g.clone() for name, g in naive.items() if g is not None}
+    _, own = gradients(model, tokens, targets, token_chunk=5)
+    assert own["unembeddings.0.weight"] is None
+    assert_equal_gradients(naive, {name: g for name, g in own.items() if g is not None})
+
+
+def test_logits_of_any_size_and_scale_give_finite_losses():
+    """exp of a logit may overflow, its difference to the largest does not; a far lower target has a finite loss."""
+    model = loud_model(n_future=2).float()
+    with torch.no_grad():
+        model.unembeddings[0].weight *= 1e4
+    tokens = torch.randint(0, 11, (2, 8))
+    targets = mtp.future_targets(tokens, 2)
+    losses, own = gradients(model, tokens, targets)
+    naive_losses, _ = gradients(model, tokens, targets, mode="naive")
+    assert losses.isfinite().all() and losses.max() > 1e3
+    assert torch.allclose(losses, naive_losses, rtol=1e-5)
+    assert all(g.isfinite().all() for g in own.values())
+
+
 class LogitsAlive(TorchDispatchMode):
     """Counts tensors of the size of one head's logits that are alive at the same time."""
 
@@ -177,20 +216,36 @@ def test_validation_losses_are_the_training_losses():
     assert torch.allclose(sums / (targets != -100).sum((0, 1)), losses, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("order", ["parallel", "causal"])
-def test_bfloat16_autocast_errs_no_more_than_the_naive_mode(order):
-    model = mtp.MultiTokenModel(mtp.ModelConfig(vocab_size=50, dim=64, n_layers=7, head_order=order)).double()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("shape", [{}, {"head_order": "causal"}, {"head_type": "linear"}], ids=str)
+def test_autocast_errs_no_more_than_the_naive_mode(shape, dtype):
+    """With float16 under a gradient scaler, as it is used."""
+    model = mtp.MultiTokenModel(mtp.ModelConfig(vocab_size=50, dim=64, n_layers=7, **shape)).double()
     tokens = torch.randint(0, 50, (4, 24))
     targets = mtp.future_targets(tokens, 4)
-    _, exact = gradients(model, tokens, targets)
+    targets[:2, 5:, 2] = -100  # uneven
+    weights = [1.0, 0.5, 0.25, 2.0]
+    _, exact = gradients(model, tokens, targets, head_weights=weights)
     exact = {name: g.clone() for name, g in exact.items()}
     model.float()
     errors = {}
-    for mode in ("naive", "memory-efficient"):
-        with torch.autocast("cpu", torch.bfloat16):
-            _, rounded = gradients(model, tokens, targets, mode=mode)
-        errors[mode] = sum(float((rounded[name] - g).square().sum()) for name, g in exact.items()) ** 0.5
-    assert 0 < errors["memory-efficient"] <= 1.1 * errors["naive"]
+    for name, options in (
+        ("naive", {"mode": "naive"}),
+        ("whole", {}),
+        ("chunks", {"token_chunk": 17}),
+    ):
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12) if dtype == torch.float16 else None
+        model.zero_grad()
+        with torch.autocast("cpu", dtype):
+            mtp.forward_backward(model, tokens, targets, head_weights=weights, grad_scaler=scaler, **options)
+        if scaler:
+            optimizer = torch.optim.SGD(model.parameters())
+            scaler.unscale_(optimizer)
+        rounded = {key: p.grad for key, p in model.named_parameters()}
+        errors[name] = sum(float((rounded[key] - g).square().sum()) for key, g in exact.items()) ** 0.5
+    size = sum(float(g.square().sum()) for g in exact.values()) ** 0.5
+    assert 0 < errors["naive"] < 0.05 * size
+    assert errors["whole"] <= 1.1 * errors["naive"] and errors["chunks"] <= 1.1 * errors["naive"], errors
 
 
 @pytest.mark.parametrize(
