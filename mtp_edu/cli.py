@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from mtp_edu import checkpoint, corpus, probe, recipes
-from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
+from mtp_edu.config import HEAD_SCHEDULES, PRESETS, ModelConfig, TrainConfig
 from mtp_edu.decode import generate
 from mtp_edu.device import choose
 from mtp_edu.doctor import doctor
@@ -68,6 +68,10 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--learning-rate", type=float, default=2e-3)
     sub.add_argument("--token-chunk", type=int, help="rows of logits alive at once")
     sub.add_argument("--mode", choices=["memory-efficient", "naive"], default="memory-efficient")
+    text = "of heads 1..n in the loss, as 1 0.6 0.36 (default 1 each); a head of weight 0 is not trained"
+    sub.add_argument("--head-weights", nargs="+", type=float, metavar="WEIGHT", help=text)
+    text = "forward: heads 1..k on, k rising from 1 to n in equal phases; reverse: falling; decay: heads 2..n to 0"
+    sub.add_argument("--head-schedule", choices=HEAD_SCHEDULES, default="constant", help=text)
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--device")
     sub.add_argument("--dtype")
@@ -201,8 +205,8 @@ def _train(options: argparse.Namespace) -> int:
         **{
             name: getattr(options, name)
             for name in (
-                "batch_size micro_batch_size learning_rate token_chunk mode seed device dtype compile "
-                "validate_every checkpoint_every"
+                "batch_size micro_batch_size learning_rate token_chunk mode head_weights head_schedule seed device "
+                "dtype compile validate_every checkpoint_every"
             ).split()
         },
     )

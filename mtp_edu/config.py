@@ -12,6 +12,7 @@ from typing import Any
 
 HEAD_TYPES = ("transformer", "linear")
 HEAD_ORDERS = ("parallel", "causal", "anticausal")
+HEAD_SCHEDULES = ("constant", "forward", "reverse", "decay")
 
 # name: (width D, layers, attention heads). "1M" to "1B" are the toy sizes of the paper's Table S14, named by their
 # non-embedding parameters; "nano" is ours: small enough to train while one watches, deep enough for n = 4.
@@ -213,7 +214,8 @@ class TrainConfig(_Config):
     clip_norm: float = 1.0
     mode: str = "memory-efficient"
     token_chunk: int | None = None
-    head_weights: tuple[float, ...] | None = None
+    head_weights: tuple[float, ...] | None = None  # of heads 1..n in the loss; None: 1 each, the paper's plain sum
+    head_schedule: str = "constant"  # how the run changes them (weights_at)
     seed: int = 0  # of the order of the windows
     device: str | None = None  # None: chosen, with the reason printed (device.py)
     dtype: str | None = None
@@ -256,3 +258,43 @@ class TrainConfig(_Config):
             self.mode not in ("memory-efficient", "naive"),
             f"mode={self.mode!r} must be 'memory-efficient' or 'naive'",
         )
+        weights, schedule = self.head_weights, self.head_schedule
+        _refuse(schedule not in HEAD_SCHEDULES, f"head_schedule={schedule!r} must be one of {HEAD_SCHEDULES}")
+        if weights is not None:
+            _refuse(
+                not all(0 <= weight < float("inf") for weight in weights) or not any(weights),
+                f"head_weights={weights} must be finite numbers of at least 0, and not all 0",
+            )
+            _refuse(
+                schedule != "constant" and weights[0] == 0,
+                f"head_weights={weights}: head_schedule={schedule!r} rests on head 1, which has no weight",
+            )
+
+    def weights_at(self, step: int, n: int) -> tuple[float, ...]:
+        """Weights of heads 1..n in the loss of the step numbered from 0: `head_weights`, changed by `head_schedule`.
+
+        "constant": as they are. Falling along the heads, as FastMTP's 0.6^(k-1) (2509.18362) or Medusa's 0.8^k
+        (2401.10774), they are written out: head_weights=(1, 0.6, 0.36).
+        "forward": heads 1..k are on, the others at 0, k rising from 1 to n in n equal phases; "reverse": k falling
+        from n to 1. These are the curricula of 2505.22757, where forward keeps self-speculation and reverse loses it.
+        "decay": head 1 keeps its weight, the others fall in a straight line that meets 0 where the run ends.
+        modded-nanogpt (PR 178) lets the later tokens' weights fall to 0 one after the other, DeepSeek-V3 (2412.19437)
+        and GLM-4.5 (2508.06471) cut theirs from 0.3 to 0.1 once, late in the run: ours is the simplest of the kind.
+
+        A head at 0 is not run, so it is neither trained nor decayed, unless a head that is on reads it: in a chain
+        "causal" leaves the last heads out, "anticausal" none. Raises ValueError for a step outside the run, for
+        `head_weights` of another length than n, and for fewer steps than the n phases of a curriculum.
+        """
+        base = (1.0,) * n if self.head_weights is None else self.head_weights
+        curriculum = self.head_schedule in ("forward", "reverse")
+        _refuse(len(base) != n, f"head_weights={base}: give {n} numbers, one per head")
+        _refuse(not 0 <= step < self.steps, f"step={step} must lie from 0 to {self.steps - 1}, the steps of this run")
+        _refuse(
+            curriculum and self.steps < n,
+            f"steps={self.steps}: head_schedule={self.head_schedule!r} has {n} phases of at least a step each",
+        )
+        if self.head_schedule == "decay":
+            return (base[0], *(weight * (self.steps - step) / self.steps for weight in base[1:]))
+        phase = step * n // self.steps  # 0 to n-1, in whole numbers: no rounding moves a boundary
+        on = {"forward": phase + 1, "reverse": n - phase}.get(self.head_schedule, n)
+        return base[:on] + (0.0,) * (n - on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from tqdm.auto import tqdm
@@ -22,7 +23,7 @@ def progress(events: Iterable[TrainEvent], **options) -> Iterator[TrainEvent]:
                 options = {"unit": "step", "dynamic_ncols": True, "mininterval": 0.2} | options
                 bar = tqdm(total=event.steps, initial=event.step - 1, **options)
             bar.update(event.step - bar.n)
-            losses = " ".join(f"{loss:.2f}" for loss in event.losses)
+            losses = " ".join("off" if math.isnan(loss) else f"{loss:.2f}" for loss in event.losses)
             share = f"{event.flops_utilisation:.0%} of peak"
             bar.set_postfix_str(f"loss {losses} | {event.tokens_per_second:,.0f} tokens/s, {share}", refresh=False)
             yield event

@@ -38,7 +38,7 @@ class TrainEvent:
 
     step: int
     steps: int
-    losses: tuple[float, ...]
+    losses: tuple[float, ...]  # NaN: not computed, since the head had weight 0 (TrainConfig.weights_at) or no target
     validation: tuple[float, ...] | None  # the same on held-out windows, at the steps where it was measured
     learning_rate: float
     gradient_norm: float  # before clipping
@@ -129,7 +129,7 @@ class _Run:
         self.optimizer = make_optimizer(model, config)
         self.scaler = self.device.grad_scaler()
         self.step, self.seconds = 0, 0.0
-        self.recent: deque[float] = deque(maxlen=20)  # seconds of the last steps
+        self.recent: deque[tuple[float, int]] = deque(maxlen=20)  # seconds and operations of the last steps
         self.tokens_per_step = config.batch_size * dataset.length
 
     def prepare_folder(self, resume: bool, overwrite: bool) -> None:
@@ -173,8 +173,8 @@ class _Run:
     def resume(self) -> None:
         state = checkpoint.load_training(self.model, self.optimizer, self.folder)
         saved, own = state["identity"], self.identity()
-        own["train_config"] = {k: list(v) if isinstance(v, tuple) else v for k, v in own["train_config"].items()}
-        changed = [k for k, v in own["train_config"].items() if saved["train_config"].get(k) != v]
+        before = TrainConfig.from_dict(saved["train_config"]).to_dict()  # with defaults for fields it did not know
+        changed = [k for k, v in own["train_config"].items() if before[k] != v]
         changed += ["the training data"] if saved["data"] != own["data"] else []
         if changed:
             raise ValueError(f"cannot resume {self.folder}: {', '.join(changed)} changed since the run began")
@@ -192,7 +192,9 @@ class _Run:
                 start = time.perf_counter()
                 with self.compiled:
                     losses, norm, rate = self.optimizer_step()
-                self.recent.append(time.perf_counter() - start)
+                ran = sum(not math.isnan(loss) for loss in losses)
+                flops = self.tokens_per_step * self.model.cfg.flops_per_token(self.dataset.length, ran)
+                self.recent.append((time.perf_counter() - start, flops))
                 last = self.step == config.steps
                 measure = self.validation is not None and (last or self.due(config.validate_every))
                 validation = self.validate() if measure else None
@@ -216,6 +218,7 @@ class _Run:
             group["lr"] = rate
         tokens, targets = self.dataset.batch(window_order(self.dataset, config, self.step))
         counts = (targets != IGNORE).sum((0, 1))  # (n,) of the whole batch
+        weights = config.weights_at(self.step, len(counts))
         losses = 0.0
         parts = zip(tokens.split(config.micro_batch_size), targets.split(config.micro_batch_size), strict=True)
         for some_tokens, some_targets in parts:
@@ -226,12 +229,14 @@ class _Run:
                     some_targets.to(where, non_blocking=True),
                     mode=config.mode,
                     token_chunk=config.token_chunk,
-                    head_weights=config.head_weights,
+                    head_weights=weights,
                     target_counts=counts,
                     grad_scaler=self.scaler,
                 )
-        if self.scaler:
-            self.scaler.unscale_(self.optimizer)
+        there = any(p.grad is not None for p in self.model.parameters())
+        scaler = self.scaler if there else None  # without any gradient a scaler fails, an optimizer does nothing
+        if scaler:
+            scaler.unscale_(self.optimizer)
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm))
         losses = tuple(losses.tolist())
         if not all(map(math.isfinite, losses)) or (not math.isfinite(norm) and not self.scaler):
@@ -239,14 +244,15 @@ class _Run:
                 f"step {self.step + 1}: the loss or its gradient is no longer finite (losses {losses}). The weights "
                 f"are those of step {self.step}: train again with a smaller learning_rate than {config.learning_rate}"
             )
-        if self.scaler:
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
+        if scaler:
+            scaler.step(self.optimizer)
+            scaler.update()
         else:
             self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)  # None, not 0: AdamW leaves alone what a step did not reach
         self.step += 1
-        return losses, norm, rate
+        ran = [weight > 0 and count > 0 for weight, count in zip(weights, counts.tolist())]
+        return tuple(loss if on else math.nan for loss, on in zip(losses, ran)), norm, rate
 
     def validate(self) -> tuple[float, ...]:
         return evaluate(
@@ -265,9 +271,7 @@ class _Run:
             return False
 
     def event(self, losses, validation, rate, norm, written: bool) -> TrainEvent:
-        speed = len(self.recent) * self.tokens_per_step / sum(self.recent)
-        cfg = self.model.cfg
-        flops = cfg.flops_per_token(self.dataset.length, self.dataset.n_future)
+        seconds, flops = map(sum, zip(*self.recent))
         return TrainEvent(
             step=self.step,
             steps=self.config.steps,
@@ -276,8 +280,8 @@ class _Run:
             learning_rate=rate,
             gradient_norm=norm,
             tokens=self.step * self.tokens_per_step,
-            tokens_per_second=speed,
-            flops_utilisation=speed * flops / device.matmul_peak(self.device.device, self.device.dtype),
+            tokens_per_second=len(self.recent) * self.tokens_per_step / seconds,
+            flops_utilisation=flops / seconds / device.matmul_peak(self.device.device, self.device.dtype),
             seconds=self.seconds,
             seconds_left=(self.config.steps - self.step) * self.seconds / self.step,
             checkpoint=str(self.folder) if written else None,
@@ -302,27 +306,23 @@ def evaluate(
         with where.autocast():
             sums = sums + head_losses(model, tokens.to(where.device), targets.to(where.device)).cpu()
         valid = valid + (targets != IGNORE).sum((0, 1))
-    return tuple((sums / valid.clamp(min=1)).tolist())
+    return tuple((sums / valid).tolist())  # NaN for a head without a single target
 
 
 def _check(model, dataset: Windows, validation: Windows | None, tokenizer, config: TrainConfig) -> None:
     cfg = model.cfg
     for name, data in (("dataset", dataset), ("validation", validation), ("tokenizer", tokenizer)):
-        if data is None:
-            continue
-        if data.vocab_size > cfg.vocab_size:
+        if data is not None and data.vocab_size > cfg.vocab_size:
             raise ValueError(
                 f"the {name} has ids up to {data.vocab_size - 1}, the model a vocabulary of {cfg.vocab_size}: "
                 "make the model with vocab_size=tokenizer.vocab_size"
             )
-        if data is tokenizer:
-            continue
-        if data.length > cfg.max_seq_len:
+    for name, data in (("dataset", dataset), ("validation", validation)):
+        if data is not None and data.length > cfg.max_seq_len:
             raise ValueError(f"the {name}'s windows of {data.length} tokens pass max_seq_len={cfg.max_seq_len}")
-        if data.n_future > cfg.n_future:
+        if data is not None and data.n_future > cfg.n_future:
             raise ValueError(f"the {name} has {data.n_future} targets, the model n_future={cfg.n_future} heads")
-    if config.head_weights is not None and len(config.head_weights) != dataset.n_future:
-        raise ValueError(f"head_weights={config.head_weights}: give {dataset.n_future} numbers, one per head")
+    config.weights_at(0, dataset.n_future)  # refuses weights and phases that do not fit so many heads
 
 
 @contextlib.contextmanager

@@ -1,8 +1,10 @@
 """Loss curves per head: a matplotlib figure to keep, and a light SVG string for live updates.
 
-Both read train.TrainEvent objects: losses[k-1] is head k's mean loss of a step, in nats per token.
+Both read train.TrainEvent objects: losses[k-1] is head k's mean loss of a step, in nats per token, NaN
+where the head was off (TrainConfig.weights_at): a curve has a gap there, and its label is the last loss measured.
 """
 
+import math
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -14,7 +16,16 @@ from mtp_edu.views.html import escape, tag
 
 def _smooth(values: Sequence[float], reach: int) -> list[float]:
     """Mean over `reach` steps to either side, fewer near the ends: smoother, and not late."""
-    return [fmean(values[max(0, i - reach) : i + reach + 1]) for i in range(len(values))]
+    around = [_measured(values[max(0, i - reach) : i + reach + 1]) for i in range(len(values))]
+    return [math.nan if math.isnan(value) else fmean(near) for value, near in zip(values, around)]
+
+
+def _measured(values: Sequence[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
+
+
+def _label(k: int, run: Sequence[float]) -> str:
+    return f"{style.mark(k)} head {k}: " + (f"{_measured(run)[-1]:.2f}" if _measured(run) else "off")
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:
@@ -35,11 +46,12 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 
 def loss_sentence(events: Sequence) -> str:
     """What a training run did, in a sentence: 'loss 5.9 -> 1.0 in 200 steps (head 1 1.0, head 2 1.6)'."""
-    first, last = events[0], events[-1]
-    pairs = enumerate(zip(first.losses, last.losses), start=1)
-    heads = [f"head {k} {start:.2f} -> {end:.2f}" for k, (start, end) in pairs]
-    mean = [sum(event.losses) / len(event.losses) for event in (first, last)]
-    text = f"loss {mean[0]:.2f} -> {mean[1]:.2f} in {last.step} steps"
+    last, runs = events[-1], [_measured(run) for run in zip(*(event.losses for event in events))]
+    heads = [f"head {k} " + (f"{run[0]:.2f} -> {run[-1]:.2f}" if run else "off") for k, run in enumerate(runs, start=1)]
+    # Means of different heads do not compare, so a run that switched some on or off is told by its first head.
+    same = not any(math.isnan(loss) for event in (events[0], last) for loss in event.losses)
+    start, end = [fmean(event.losses if same else event.losses[:1]) for event in (events[0], last)]
+    text = f"{'loss' if same else 'next-token loss'} {start:.2f} -> {end:.2f} in {last.step} steps"
     if len(heads) > 1:
         text += f" ({', '.join(heads)})"
     return text + (f"; interrupted, {last.steps} were planned" if last.interrupted else "")
@@ -57,20 +69,22 @@ def loss_curves(events: Sequence, title: str | None = None) -> Figure:
     checks = [event for event in events if event.validation is not None]
     fig = Figure(figsize=(7, 3.9), dpi=100, layout="constrained", facecolor=style.PAPER)
     axes = fig.add_subplot()
-    ends = []
+    ends, runs = [], []
     for k in range(1, n + 1):
         values = [event.losses[k - 1] for event in events]
         smooth = _smooth(values, len(values) // 50)
+        runs.append(smooth)
         look = {"color": style.colour(k), "linestyle": style.HEAD_LINESTYLES[(k - 1) % 8]}
         axes.plot(steps, values, color=style.colour(k), alpha=0.18, linewidth=1)
         axes.plot(steps, smooth, linewidth=2, **look)
         axes.plot([event.step for event in checks], [event.validation[k - 1] for event in checks], linestyle="none",
                   marker=style.HEAD_MARKERS[(k - 1) % 8], markersize=6, markerfacecolor=style.PAPER,
                   markeredgecolor=style.colour(k), markeredgewidth=1.6)
-        ends.append(smooth[-1])
+        ends.append((_measured(smooth) or [math.nan])[-1])
     low, high = axes.get_ylim()
-    for k, (end, label) in enumerate(zip(ends, spread(ends, 0.075 * (high - low))), start=1):
-        axes.text(1.015, (label - low) / (high - low), f"{style.mark(k)} head {k}: {end:.2f}",
+    ends = [low if math.isnan(end) else end for end in ends]
+    for k, label in enumerate(spread(ends, 0.075 * (high - low)), start=1):
+        axes.text(1.015, (label - low) / (high - low), _label(k, runs[k - 1]),
                   transform=axes.transAxes, va="center", fontsize=10, color=style.colour(k))
     axes.set_xlabel("step")
     axes.set_ylabel("loss, nats per token")
@@ -88,7 +102,9 @@ def loss_svg(events: Sequence, width: int = 680, height: int = 260) -> str:
     thin, reach = max(1, len(events) // 160), len(events) // 50
     runs = [_smooth([event.losses[k] for event in events], reach) for k in range(len(events[0].losses))]
     shown = [*range(0, len(events) - 1, thin), len(events) - 1]
-    low, high = min(map(min, runs)), max(map(max, runs))
+    seen = [_measured(run) for run in runs]
+    values = [value for run in seen for value in run] or [0.0]
+    low, high = min(values), max(values)
     low, high = (low - 0.05 * (high - low), high) if high > low else (low - 0.5, high + 0.5)
     right, bottom, last = width - 120, height - 26, max(events[-1].step, 1)
 
@@ -103,13 +119,14 @@ def loss_svg(events: Sequence, width: int = 680, height: int = 260) -> str:
                      f'<text x="34" y="{y + 4:.1f}" text-anchor="end" fill="{ink}">{high - (high - low) * fraction:.1f}'
                      "</text>")
     parts.append(f'<text x="{right}" y="{height - 6}" text-anchor="end" fill="{ink}">step {last}</text>')
-    ends = [place(last, run[-1])[1] for run in runs]
+    ends = [place(last, (run or [low])[-1])[1] for run in seen]
     for k, (run, label) in enumerate(zip(runs, spread(ends, 16)), start=1):
-        points = " ".join("{:.1f},{:.1f}".format(*place(events[i].step, run[i])) for i in shown)
+        drawn = [place(events[i].step, run[i]) for i in shown if not math.isnan(run[i])]
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
         dash = ("", "7 3", "8 3 2 3", "2 3")[(k - 1) % 4]
         line = tag("polyline", points=points, fill="none", stroke="currentColor", stroke_width="1.8",
                    stroke_dasharray=dash)
-        name = tag("text", f"{style.mark(k)} head {k}: {run[-1]:.2f}", x=str(right + 6), y=f"{label + 4:.1f}",
+        name = tag("text", _label(k, run), x=str(right + 6), y=f"{label + 4:.1f}",
                    fill="currentColor")
         # currentColor is the head's ink from the style sheet, which knows the dark theme
         parts.append(tag("g", line, name, class_=style.ink_class(k), style=f"color:{style.colour(k)}"))

@@ -1,6 +1,7 @@
 """TrainingMonitor: watches a training run from inside a for loop, live in a notebook and as lines elsewhere."""
 
 import base64
+import math
 import time
 from collections.abc import Iterable, Iterator
 
@@ -85,7 +86,8 @@ class TrainingMonitor:
         words = (f"step {event.step} of {event.steps}, {event.tokens_per_second:,.0f} tokens per second, "
                  f"{_clock(event.seconds_left)} left")
         if not self._live:
-            losses = ", ".join(f"head {k} {loss:.3f}" for k, loss in enumerate(event.losses, start=1))
+            shown = ("off" if math.isnan(loss) else f"{loss:.3f}" for loss in event.losses)
+            losses = ", ".join(f"head {k} {loss}" for k, loss in enumerate(shown, start=1))
             return {"text/plain": f"{words}: {losses}"}
         bar = (f'<div style="height:8px;border-radius:4px;background:rgba(128,128,128,.25)" role="progressbar" '
                f'aria-valuenow="{100 * share:.0f}"><div style="height:8px;border-radius:4px;'

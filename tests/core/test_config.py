@@ -46,7 +46,7 @@ def test_preset_sizes_are_their_names(name):
 def test_configs_survive_json():
     cfg = mtp.ModelConfig(vocab_size=99, n_layers=8, n_future=3)
     assert mtp.ModelConfig.from_dict(json.loads(json.dumps(cfg.to_dict()))) == cfg
-    run = mtp.TrainConfig(steps=7, head_weights=(1.0, 0.5))
+    run = mtp.TrainConfig(steps=7, head_weights=(1.0, 0.5), head_schedule="decay")
     assert mtp.TrainConfig.from_dict(json.loads(json.dumps(run.to_dict()))) == run
 
 
@@ -83,6 +83,13 @@ def test_impossible_models_are_refused_by_name(change, named):
         ({"mode": "fast"}, "'fast'"),
         ({"betas": (0.9, 1.0)}, "betas"),
         ({"decay_ratio": 2.0}, "decay_ratio=2.0"),
+        ({"head_schedule": "sideways"}, "head_schedule='sideways'"),
+        ({"head_weights": (1.0, -0.5)}, r"head_weights=\(1.0, -0.5\)"),
+        ({"head_weights": (1.0, float("nan"))}, "head_weights"),
+        ({"head_weights": (float("inf"), 1.0)}, "head_weights"),
+        ({"head_weights": (0.0, 0.0)}, "not all 0"),
+        ({"head_weights": ()}, "not all 0"),
+        ({"head_weights": (0.0, 1.0), "head_schedule": "reverse"}, "rests on head 1"),
     ],
 )
 def test_impossible_runs_are_refused_by_name(change, named):

@@ -1,5 +1,6 @@
 """Training: it learns, it resumes bit for bit whatever killed it, it stops cleanly, and it refuses what cannot work."""
 
+import math
 import os
 import signal
 import subprocess
@@ -90,6 +91,109 @@ def test_compiled_blocks_train_the_same_and_are_gone_afterwards():
     assert not any("forward" in vars(block) for block in model.modules())
     with mtp.device.CompiledBlocks(model):
         assert all("forward" in vars(block) for block in model.trunk)
+
+
+# float16 ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Measuring a CPU's peak takes seconds where float16 is emulated, and no test here asks for it."""
+    monkeypatch.setattr(mtp.device, "matmul_peak", lambda *_: 1.0)
+
+
+def half(stop=None, folder=None, resume=False, **changes):
+    """A float16 run of a tiny model on the CPU: the model, its weights at the start and after each step, the events."""
+    settings = {"steps": 4, "batch_size": 4, "learning_rate": 5e-3, "dtype": "float16", "device": "cpu"}
+    cfg = mtp.ModelConfig(vocab_size=257, dim=16, n_layers=3, n_attention_heads=2, n_future=2, max_seq_len=16)
+    model, dataset = mtp.MultiTokenModel(cfg), mtp.corpus.windows(TEXTS, mtp.ByteTokenizer(), length=16, n_future=2)
+    history, events = [weights(model)], []
+    config = mtp.TrainConfig(**settings | changes)
+    running = mtp.train(model, dataset, config, folder=folder, resume=resume, quiet=True)
+    for event in running:
+        events.append(event)
+        history.append(weights(model))
+        if event.step == stop:
+            running.close()
+            break
+    return model, history, events
+
+
+def scale_begins_at(scale, monkeypatch):
+    def grad_scaler(where):
+        return torch.amp.GradScaler("cpu", init_scale=scale) if where.needs_scaler else None
+
+    monkeypatch.setattr(mtp.device.Device, "grad_scaler", grad_scaler)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_float16_learns_as_float32_does():
+    options = {"steps": 30, "learning_rate": 2e-2}
+    _, _, events = half(**options)
+    _, _, expected = half(**options, dtype="float32")
+    assert all(last < first - 1.5 for first, last in zip(events[0].losses, events[-1].losses))
+    assert events[-1].losses == pytest.approx(expected[-1].losses, rel=0.1)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_step_whose_gradient_overflows_is_skipped_and_the_scale_halves(monkeypatch):
+    scales = []
+    update = torch.amp.GradScaler.update
+    monkeypatch.setattr(torch.amp.GradScaler, "update", lambda self: (update(self), scales.append(self.get_scale())))
+    scale_begins_at(2.0**24, monkeypatch)
+    _, history, events = half(steps=14)
+    skipped = [not math.isfinite(event.gradient_norm) for event in events]
+    assert 2 <= sum(skipped) <= 10 and skipped == sorted(skipped, reverse=True)  # until the scale fits
+    assert [torch.equal(one, other) for one, other in zip(history, history[1:])] == skipped
+    assert scales == [2.0 ** (24 - min(step, sum(skipped))) for step in range(1, 15)]
+    assert all(math.isfinite(loss) for event in events for loss in event.losses)
+
+
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize("mode", ["memory-efficient", "naive"])
+def test_micro_batches_under_the_scaler_make_the_same_gradient(monkeypatch, mode):
+    """Plain descent in place of AdamW, whose first steps would blow rounding up: the weights move by the gradient."""
+    descent = lambda model, config: torch.optim.SGD(model.parameters(), lr=1.0)  # noqa: E731
+    monkeypatch.setitem(mtp.train.__globals__, "make_optimizer", descent)
+    scale_begins_at(2.0**10, monkeypatch)
+    moves = []
+    for size in (4, 1):
+        _, history, events = half(steps=1, mode=mode, micro_batch_size=size)
+        moves.append(history[1] - history[0])
+        assert math.isfinite(events[0].gradient_norm)
+    assert 0 < (moves[0] - moves[1]).norm() / moves[0].norm() < 2e-3  # float16 has 11 bits: 5e-4 each
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_resumed_float16_run_keeps_its_scale_and_is_bit_identical(tmp_path, monkeypatch):
+    """The scale has come down from one that overflows; a run that began with it again would skip steps."""
+    scale_begins_at(2.0**24, monkeypatch)
+    options = {"steps": 14, "head_schedule": "forward", "checkpoint_every": 1}
+    expected, _, uninterrupted = half(**options)
+    half(**options, folder=tmp_path, stop=11)
+    again, _, events = half(**options, folder=tmp_path, resume=True)
+    assert [event.step for event in events] == [12, 13, 14]
+    assert all(math.isfinite(event.gradient_norm) for event in events)
+    assert [event.losses for event in events] == [event.losses for event in uninterrupted[-3:]]
+    assert torch.equal(weights(again), weights(expected))
+
+
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_step_without_any_target_changes_nothing_and_has_no_loss(monkeypatch, dtype):
+    original, calls = mtp.corpus.Windows.batch, []
+
+    def masked(self, windows):
+        tokens, targets = original(self, windows)
+        calls.append(windows)
+        return tokens, (torch.full_like(targets, mtp.corpus.IGNORE) if len(calls) in (1, 3) else targets)
+
+    monkeypatch.setattr(mtp.corpus.Windows, "batch", masked)
+    scale_begins_at(2.0**10, monkeypatch)
+    _, history, events = half(dtype=dtype)
+    assert [torch.equal(one, other) for one, other in zip(history, history[1:])] == [True, False, True, False]
+    assert [all(map(math.isnan, event.losses)) for event in events] == [True, False, True, False]
+    assert [event.gradient_norm == 0 for event in events] == [True, False, True, False]
 
 
 # Interrupted, killed, resumed ---------------------------------------------------------------------------------------

@@ -358,6 +358,20 @@ def test_loss_svg_is_small_and_follows_the_loss():
     assert views.loss_svg(list(events(steps=1, n=1))).count("NaN") == 0
 
 
+def test_a_head_that_was_off_leaves_a_gap_and_no_number():
+    """A curriculum: head 2 joins after the first ten steps, head 3 never does."""
+    off = float("nan")
+    run = list(events(n=3))
+    for event in run:
+        event.losses = (event.losses[0], event.losses[1] if event.step > 10 else off, off)
+    axes = views.loss_curves(run).axes[0]
+    labels = [text.get_text() for text in axes.texts]
+    assert labels[1] == f"② head 2: {run[-1].losses[1]:.2f}" and labels[2] == "③ head 3: off"
+    svg = views.loss_svg(run)
+    assert "nan" not in svg and svg.count("head 3: off") == 1
+    assert "nan" not in views.loss_sentence(run) and views.loss_sentence(run).startswith("next-token loss")
+
+
 def test_race_curves_end_at_the_measured_time():
     plain, speculative = both()
     axes = views.race_curves(plain, speculative).axes[0]
