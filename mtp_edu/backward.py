@@ -53,7 +53,7 @@ def forward_backward(
     scales = {k: weights[k] / counts[k] for k in active}
     sums = _zeros(model, len(weights))
     if active:
-        walk = _NaiveWalk if mode == "naive" else _MemoryEfficientWalk
+        walk = NaiveWalk if mode == "naive" else MemoryEfficientWalk
         with torch.enable_grad():
             model(tokens, walk=walk(targets, scales, sums, token_chunk, grad_scaler))
     return sums / torch.tensor(counts, device=sums.device, dtype=sums.dtype)
@@ -66,11 +66,11 @@ def head_losses(model: MultiTokenModel, tokens: Tensor, targets: Tensor, token_c
     scales = {k: 1.0 for k in range(len(weights)) if valid[k] > 0}
     sums = _zeros(model, len(weights))
     if scales:
-        model(tokens, walk=_MemoryEfficientWalk(targets, scales, sums, token_chunk, None))
+        model(tokens, walk=MemoryEfficientWalk(targets, scales, sums, token_chunk, None))
     return sums
 
 
-class _Walk:
+class Walk:
     """What both walks share: which heads to run, and how a head's weight and count scale its loss."""
 
     def __init__(
@@ -85,7 +85,7 @@ class _Walk:
         self.token_chunk, self.grad_scaler = token_chunk, grad_scaler
 
 
-class _NaiveWalk(_Walk):
+class NaiveWalk(Walk):
     """Everything forward, then everything backward: n heads' logits are alive together."""
 
     def __call__(self, model: MultiTokenModel, tokens: Tensor) -> None:
@@ -136,7 +136,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
         return gradient.mul_(scale).to(ctx.dtype), None  # in place: this graph is run once
 
 
-class _MemoryEfficientWalk(_Walk):
+class MemoryEfficientWalk(Walk):
     """The post-order walk: Fig 2 for parallel heads, Fig S11 for causal ones."""
 
     def __call__(self, model: MultiTokenModel, tokens: Tensor) -> None:

@@ -8,7 +8,6 @@ within each turn. Eager is compared with eager and compiled with compiled. Multi
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from mtp_edu import corpus, device
 from mtp_edu.backward import forward_backward
 from mtp_edu.bench.results import store
+from mtp_edu.bench.timing import take_turns
 from mtp_edu.config import ModelConfig, TrainConfig
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.tokenizer import SentencePieceTokenizer
@@ -69,7 +69,8 @@ def run(
         rows = {f"mtp_edu n={n} {kind}": _ours(shape, where, batches, n, compiled) for n in (1, 2)}
         rows[f"Hugging Face n=1 {kind}"] = _hugging_face(shape, where, batches, compiled)
         contenders |= dict.fromkeys(rows, compiling) if compiled and compiling else rows
-    seconds = _take_turns(contenders, shape, where)
+    able = {name: step for name, step in contenders.items() if callable(step)}
+    seconds = take_turns(able, shape.turns, shape.steps_per_turn, where.device)
     content = _result(shape, where, contenders, seconds)
     path = store("bench_train", "mtp-edu bench train" + (" --quick" if quick else ""), where.device, content, out)
     print(table(content))
@@ -157,24 +158,6 @@ def _step(model: torch.nn.Module, where: device.Device, loss_and_gradient: Calla
         optimizer.zero_grad(set_to_none=True)
 
     return step
-
-
-def _take_turns(contenders, shape: Shape, where: device.Device) -> dict[str, list[float]]:
-    """Seconds per step of every contender in every turn, the order reversed every other turn."""
-    able = [name for name, step in contenders.items() if callable(step)]
-    for name in able:
-        for _ in range(2):  # warm-up, and compilation
-            contenders[name]()
-    seconds: dict[str, list[float]] = {name: [] for name in able}
-    for turn in range(shape.turns):
-        for name in able if turn % 2 == 0 else reversed(able):
-            device.synchronize(where.device)
-            start = time.perf_counter()
-            for _ in range(shape.steps_per_turn):
-                contenders[name]()
-            device.synchronize(where.device)
-            seconds[name].append((time.perf_counter() - start) / shape.steps_per_turn)
-    return seconds
 
 
 def _result(shape: Shape, where: device.Device, contenders, seconds: dict[str, list[float]]) -> dict:

@@ -1,0 +1,421 @@
+"""`mtp-edu bench memory`: peak memory, time and exactness of n-token losses, ours beside others' in one run.
+
+Three parts. *Growth*: the peak against n for every order and kind of head, naive, head by head, and in chunks, beside
+the closed form. *Methods*: the same heads, targets and weights trained by our backward and with the fused losses of
+PyTorch, Liger and Cut-Cross-Entropy, either in the same walk over the heads or for all heads in one backward. *Time*:
+a step with n heads over one with n = 1 at equal parameters, beside the ratio of their FLOPs (paper, Table S5).
+A peak is stated beyond parameters and gradients, which exist before the measurement. What is not installed or cannot
+run here is a row that says so.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mtp_edu import corpus, device, meter
+from mtp_edu.backward import MemoryEfficientWalk, forward_backward
+from mtp_edu.bench.results import store
+from mtp_edu.bench.timing import take_turns
+from mtp_edu.config import ModelConfig
+from mtp_edu.model import MultiTokenModel
+
+KINDS = {
+    "parallel": {},
+    "linear": {"head_type": "linear"},
+    "causal": {"head_order": "causal"},
+    "anticausal": {"head_order": "anticausal"},
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One size: `trunk` layers below n heads, windows of `length`, `batch` of them at once."""
+
+    vocab_size: int
+    dim: int
+    n_attention_heads: int
+    trunk: int
+    batch: int
+    length: int
+    token_chunk: int
+    ns: tuple[int, ...]
+    turns: int
+    time_vocabularies: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return self.batch * self.length
+
+    def config(self, n: int, vocab_size: int | None = None, layers: int | None = None, **kind: Any) -> ModelConfig:
+        """With `layers` in all, or else with `trunk` layers below the heads, whatever n."""
+        linear = kind.get("head_type") == "linear"
+        return ModelConfig(
+            vocab_size=vocab_size or self.vocab_size,
+            dim=self.dim,
+            n_layers=layers or self.trunk + (not linear),
+            n_attention_heads=self.n_attention_heads,
+            max_seq_len=self.length,
+            n_future=n,
+            keep_trunk_depth=layers is None,
+            **kind,
+        )
+
+
+SHAPES = {
+    "quick": (Shape(1009, 32, 2, 1, 2, 16, 8, (1, 2), 2, (257,)),),
+    "cpu": (Shape(32_000, 256, 8, 2, 8, 256, 96, (1, 2, 4, 8), 5, (257, 32_000)),),
+    "cuda": (
+        Shape(32_000, 1024, 16, 4, 8, 1024, 1024, (1, 2, 4, 8), 7, (257, 32_000)),
+        Shape(128_000, 4096, 32, 2, 4, 1024, 512, (1, 4, 8), 5),
+    ),
+}
+
+
+def run(out: Path | None = None, quick: bool = False, device_name: str | None = None) -> dict:
+    """Measure, print the tables, store the result (the first shape's at the top, further ones under "further")."""
+    where = device.choose(device_name)
+    results = []
+    for shape in SHAPES["quick" if quick else where.device.type]:
+        result = _measure(shape, where)
+        print(table(result))
+        results.append(result)
+    content = results[0] | {"further": results[1:]}
+    command = "mtp-edu bench memory" + (" --quick" if quick else "")
+    print(f"stored in {store('bench_memory', command, where.device, content, out)}")
+    return content
+
+
+def _measure(shape: Shape, where: device.Device) -> dict:
+    result = {"shape": asdict(shape) | {"rows": shape.rows}, "dtype": str(where.dtype).removeprefix("torch.")}
+    result["growth"], result["matched"] = _growth(shape, where), _matched(shape, where)
+    result["methods"] = _methods(shape, where)
+    result["time"] = [row for vocab_size in shape.time_vocabularies for row in _times(shape, where, vocab_size)]
+    result["claims"] = _claims(result)
+    return result
+
+
+# --- what is measured ----------------------------------------------------------------------------------------------
+
+
+class _Case:
+    """A model with its gradients in place, and a batch of real code for it."""
+
+    def __init__(self, cfg: ModelConfig, shape: Shape, where: device.Device) -> None:
+        self.cfg, self.where = cfg, where
+        self.model = MultiTokenModel(cfg).to(where.device)
+        for parameter in self.model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        ids = _code(shape.batch * (shape.length + cfg.n_future), cfg.vocab_size)
+        tokens = ids.view(shape.batch, -1)
+        self.tokens = tokens[:, : shape.length].to(where.device)
+        self.targets = corpus.future_targets(tokens, cfg.n_future)[:, : shape.length].to(where.device)
+
+    def step(self, **options: Any) -> Callable[[], None]:
+        def run() -> None:
+            with self.where.autocast():
+                forward_backward(self.model, self.tokens, self.targets, **options)
+
+        return run
+
+    def peer(self, loss: Callable[[Tensor, Tensor, Tensor], Tensor], joint: bool) -> Callable[[], None]:
+        """The same step with somebody else's loss: a function of latents (R, D), the unembedding and targets (R,)."""
+
+        def run() -> None:
+            with self.where.autocast():
+                if joint:
+                    _joint(self.model, self.tokens, self.targets, loss)
+                else:
+                    counts = (self.targets != corpus.IGNORE).sum((0, 1)).tolist()
+                    scales = {k: 1 / count for k, count in enumerate(counts)}
+                    sums = torch.zeros(len(counts), device=self.tokens.device)
+                    self.model(self.tokens, walk=_PeerWalk(self.targets, scales, sums, loss))
+
+        return run
+
+    def peak(self, step: Callable[[], None]) -> int:
+        """Bytes beyond parameters and gradients: by the meter on the CPU, by the allocator's own mark on CUDA."""
+        if self.where.device.type == "cuda":
+            step()  # workspaces of the libraries are made once
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+            step()
+            return torch.cuda.max_memory_allocated() - before
+        return meter.memory(step, self.model).peak
+
+    def gradients(self, step: Callable[[], None]) -> list[Tensor]:
+        for parameter in self.model.parameters():
+            parameter.grad.zero_()
+        step()
+        return [parameter.grad.double().cpu() for parameter in self.model.parameters()]
+
+
+@functools.cache
+def _code(count: int, vocab_size: int) -> Tensor:
+    """So many ids of real code: bytes, or for larger vocabularies pairs of neighbouring bytes, folded."""
+    text = "".join(document.text for document in corpus.python_source()[:200]).encode("utf-8")
+    ids = torch.frombuffer(bytearray(text), dtype=torch.uint8).long()
+    if vocab_size > 256:
+        ids = ids[:-1] * 256 + ids[1:]
+    return ids.repeat(1 + count // len(ids))[:count] % vocab_size
+
+
+class _PeerWalk(MemoryEfficientWalk):
+    """Our walk over the heads, another's loss: it is backpropagated at once, like our own."""
+
+    def __init__(self, targets: Tensor, scales: dict[int, float], sums: Tensor, loss: Callable) -> None:
+        super().__init__(targets, scales, sums, None, None)
+        self.loss_function = loss
+
+    def add_own_loss(self, head: int, leaf: Tensor) -> None:
+        rows = leaf.detach().flatten(0, 1).requires_grad_()
+        weight = self.model.unembedding(head).weight
+        summed = self.loss_function(self.model.norm(rows), weight, self.targets[..., head].flatten())
+        (summed * self.scales[head]).backward()
+        leaf.grad = rows.grad.view_as(leaf) if leaf.grad is None else leaf.grad + rows.grad.view_as(leaf)
+
+
+def _joint(model: MultiTokenModel, tokens: Tensor, targets: Tensor, loss: Callable) -> None:
+    """All heads forward, then one backward: how fused losses are used where nobody walks."""
+    n = targets.shape[2]
+    context = model.context(tokens)
+    latents = model.heads(model.trunk(model.embedding(tokens), context), context, range(n))
+    total = 0.0
+    for head, latent in enumerate(latents):
+        own = targets[..., head].flatten()
+        summed = loss(model.norm(latent.flatten(0, 1)), model.unembedding(head).weight, own)
+        total = total + summed / (own != corpus.IGNORE).sum()
+    total.backward()
+
+
+def _peers(chunk: int, where: device.Device) -> dict[str, Callable | str]:
+    """Others' fused losses, summed over rows; or why one is absent."""
+    found: dict[str, Callable | str] = {}
+    if hasattr(torch.nn, "LinearCrossEntropyOptions"):
+        options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=chunk)
+
+        def torch_loss(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+            x, weight = x.to(where.dtype), weight.to(where.dtype)
+            return F.linear_cross_entropy(x, weight, targets, reduction="sum", options=options)
+
+        found["linear_cross_entropy"] = torch_loss
+    else:
+        found["linear_cross_entropy"] = f"PyTorch has it from 2.13; this is {torch.__version__}"
+    for name, make in (("Liger", _liger), ("Cut-Cross-Entropy", _cut_cross_entropy)):
+        if where.device.type != "cuda":
+            found[name] = "its kernels need CUDA"
+            continue
+        try:
+            found[name] = make(where)
+        except Exception as error:  # whatever a foreign package raises on import is the reason why it is absent
+            found[name] = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+    return found
+
+
+def _liger(where: device.Device) -> Callable:
+    from liger_kernel.transformers.fused_linear_cross_entropy import LigerFusedLinearCrossEntropyLoss
+
+    loss = LigerFusedLinearCrossEntropyLoss(ignore_index=corpus.IGNORE, reduction="sum", accum_dtype=torch.float32)
+    return lambda x, weight, targets: loss(weight.to(where.dtype), x.to(where.dtype), targets)
+
+
+def _cut_cross_entropy(where: device.Device) -> Callable:
+    from cut_cross_entropy import linear_cross_entropy
+
+    return lambda x, weight, targets: linear_cross_entropy(
+        x.to(where.dtype), weight.to(where.dtype), targets, ignore_index=corpus.IGNORE, reduction="sum", impl="cce"
+    )
+
+
+# --- the three parts -----------------------------------------------------------------------------------------------
+
+
+def _ways(shape: Shape) -> dict[str, dict[str, Any]]:
+    return {"naive": {"mode": "naive"}, "memory-efficient": {}, "chunked": {"token_chunk": shape.token_chunk}}
+
+
+def _estimate(cfg: ModelConfig, shape: Shape, where: device.Device, options: dict[str, Any]) -> meter.Estimate:
+    mode, dtype = options.get("mode", "memory-efficient"), str(where.dtype).removeprefix("torch.")
+    return meter.estimate(cfg, shape.batch, shape.length, mode, options.get("token_chunk"), dtype, where.device.type)
+
+
+def _growth(shape: Shape, where: device.Device) -> list[dict]:
+    rows = []
+    for kind, fields in KINDS.items():
+        for n in shape.ns:
+            case = _Case(shape.config(n, **fields), shape, where)
+            for method, options in _ways(shape).items():
+                closed = _estimate(case.cfg, shape, where, options)
+                row = {"kind": kind, "n": n, "method": method, "peak_bytes": case.peak(case.step(**options))}
+                rows.append(row | {"estimate_bytes": closed.peak, "kept_bytes": closed.activation_bytes})
+    return rows
+
+
+def _matched(shape: Shape, where: device.Device) -> list[dict]:
+    """Chains beside the n = 1 of as many parameters, whose trunk has the layers that the chain has as heads."""
+    n, rows, options = max(shape.ns), [], _ways(shape)["chunked"]
+    for kind in ("causal", "anticausal"):
+        peaks = []
+        for cfg in (shape.config(n, layers=shape.trunk + n, **KINDS[kind]), shape.config(1, layers=shape.trunk + n)):
+            case = _Case(cfg, shape, where)
+            peaks.append(case.peak(case.step(**options)))
+        rows.append({"kind": kind, "n": n, "peak_bytes": peaks[0], "n1_peak_bytes": peaks[1]})
+    return rows
+
+
+def _methods(shape: Shape, where: device.Device) -> list[dict]:
+    n = max(shape.ns)
+    case = _Case(shape.config(n), shape, where)
+    steps: dict[str, Callable[[], None] | str] = {
+        "naive": case.step(mode="naive"),
+        "memory-efficient": case.step(),
+        f"memory-efficient, {shape.token_chunk} rows": case.step(token_chunk=shape.token_chunk),
+    }
+    for name, loss in _peers(shape.token_chunk, where).items():
+        steps[f"{name}, same walk"] = case.peer(loss, joint=False) if callable(loss) else loss
+        steps[f"{name}, heads jointly"] = case.peer(loss, joint=True) if callable(loss) else loss
+    exact = _exact_gradients(case, shape)
+    rows, able, peaks = [], {}, {}
+    for name, step in steps.items():
+        if callable(step):
+            try:
+                error = _distance(case.gradients(step), exact)
+                peaks[name], able[name] = case.peak(step), step
+                rows.append({"name": name, "n": n, "peak_bytes": peaks[name], "error": error})
+            except Exception as failure:  # a peer's kernel that fails here is a finding, not the end of the run
+                if "," not in name or name.startswith("memory-efficient"):
+                    raise
+                step = f"{type(failure).__name__}: {failure}".splitlines()[0][:120]
+        if not callable(step):
+            rows.append({"name": name, "absent": step})
+    _add_equal_peak(shape, case, peaks, able, rows, exact)
+    for name, seconds in take_turns(able, shape.turns, 1, where.device, warm_up=1).items():
+        next(row for row in rows if row["name"] == name)["milliseconds"] = [1000 * each for each in seconds]
+    return rows
+
+
+def _add_equal_peak(shape: Shape, case: _Case, peaks, able, rows, exact) -> None:
+    """Ours with as many rows as fit into the peak of linear_cross_entropy in the same walk."""
+    theirs, ours = "linear_cross_entropy, same walk", f"memory-efficient, {shape.token_chunk} rows"
+    if theirs not in peaks:
+        return
+    more = max(0, peaks[theirs] - peaks[ours]) // (4 * (shape.vocab_size + 8 * shape.dim))
+    chunk = min(shape.token_chunk + more, shape.rows)
+    name, step = f"memory-efficient, {chunk} rows", case.step(token_chunk=chunk)
+    if name not in able:
+        able[name] = step
+        error = _distance(case.gradients(step), exact)
+        rows.append({"name": name, "n": case.cfg.n_future, "peak_bytes": case.peak(step), "error": error})
+    rows[-1]["equal_peak_to"] = theirs
+
+
+def _exact_gradients(case: _Case, shape: Shape) -> list[Tensor]:
+    """In float64 on the CPU (on the GPU where there is one: it is quicker), in chunks."""
+    model = MultiTokenModel(case.cfg).to(case.where.device).double()
+    forward_backward(model, case.tokens, case.targets, token_chunk=shape.token_chunk)
+    return [parameter.grad.cpu() for parameter in model.parameters()]
+
+
+def _distance(own: list[Tensor], exact: list[Tensor]) -> float:
+    """Relative error of a gradient over all parameters."""
+    off = sum(float((one - other).square().sum()) for one, other in zip(own, exact, strict=True))
+    return (off / sum(float(other.square().sum()) for other in exact)) ** 0.5
+
+
+def _times(shape: Shape, where: device.Device, vocab_size: int) -> list[dict]:
+    """Steps with n heads over steps with one, at equal parameters."""
+    layers = shape.trunk + max(shape.ns)
+    options = {"token_chunk": shape.token_chunk} if vocab_size > 2048 else {}
+    configs = {n: shape.config(n, vocab_size, layers) for n in shape.ns}
+    steps = {n: _Case(cfg, shape, where).step(**options) for n, cfg in configs.items()}
+    seconds = take_turns({str(n): step for n, step in steps.items()}, shape.turns, 1, where.device)
+    one, flops = seconds[str(min(shape.ns))], {n: cfg.flops_per_token(shape.length) for n, cfg in configs.items()}
+    rows = []
+    for n in shape.ns:
+        ratios = [own / other for own, other in zip(seconds[str(n)], one, strict=True)]
+        row = {"vocab_size": vocab_size, "n": n, "layers": layers, "milliseconds": [1000 * s for s in seconds[str(n)]]}
+        row |= {"time_ratio": {"median": statistics.median(ratios), "all": ratios}}
+        rows.append(row | {"flops_ratio": flops[n] / flops[min(shape.ns)]})
+    return rows
+
+
+# --- what it amounts to --------------------------------------------------------------------------------------------
+
+
+def _claims(result: dict) -> list[dict]:
+    """The figures that the project states, each with its aim."""
+    shape = result["shape"]
+    most, least = max(shape["ns"]), min(shape["ns"])
+    growth = {(row["kind"], row["n"], row["method"]): row for row in result["growth"]}
+    claims = []
+
+    def claim(what: str, value: float, aim: float) -> None:
+        claims.append({"claim": what, "value": value, "aim": aim, "met": value <= aim})
+
+    def peak(kind: str, n: int, method: str) -> int:
+        return growth[kind, n, method]["peak_bytes"]
+
+    for kind in ("parallel", "linear"):
+        for method in ("memory-efficient", "chunked"):
+            ratio = peak(kind, most, method) / peak(kind, least, method)
+            claim(f"{kind}: peak of n={most} over n={least}, {method}", ratio, 1.02)
+        claim(f"{kind}, n={most}: chunked over naive", peak(kind, most, "chunked") / peak(kind, most, "naive"), 0.06)
+        kept = growth[kind, most, "chunked"]["kept_bytes"]
+        claim(f"{kind}, n={most}: chunked over what trunk and head keep", peak(kind, most, "chunked") / kept, 1.15)
+    for row in result["matched"]:
+        ratio = row["peak_bytes"] / row["n1_peak_bytes"]
+        claim(f"{row['kind']}: peak of n={row['n']} over n=1 of equal parameters, chunked", ratio, 1.02)
+    worst = max(abs(row["estimate_bytes"] / row["peak_bytes"] - 1) for row in result["growth"])
+    claim("closed form: largest relative error of a peak", worst, 0.05)
+    times = {row["name"]: row["milliseconds"] for row in result["methods"] if "milliseconds" in row}
+
+    def time(own: str, other: str, aim: float) -> None:
+        if own in times and other in times:
+            ratio = statistics.median(a / b for a, b in zip(times[own], times[other], strict=True))
+            claim(f"n={most}: time of {own} over {other}", ratio, aim)
+
+    ours = f"memory-efficient, {shape['token_chunk']} rows"
+    time("memory-efficient", "naive", 1.0)
+    time(ours, "naive", 0.8)
+    for row in result["methods"]:
+        if "equal_peak_to" in row:
+            time(row["name"], row["equal_peak_to"], 1.0)
+    for row in result["time"]:
+        if row["n"] != least:
+            own = row["time_ratio"]["median"] / row["flops_ratio"]
+            claim(f"V={row['vocab_size']:,}: time of n={row['n']} over n=1, by the ratio of FLOPs", own, 1.05)
+    return claims
+
+
+def table(result: dict) -> str:
+    """The tables for people; memory in MB of 10^6 bytes."""
+    shape = result["shape"]
+    lines = [f"{shape['rows']:,} rows, V = {shape['vocab_size']:,}, D = {shape['dim']}, {result['dtype']}: peak in MB"]
+    lines.append(f"{'':12}{'n':>3}{'naive':>12}{'head by head':>14}{'chunked':>10}   (closed form)")
+    rows = {(row["kind"], row["n"], row["method"]): row for row in result["growth"]}
+    for kind in KINDS:
+        for n in shape["ns"]:
+            found = [rows[kind, n, method] for method in ("naive", "memory-efficient", "chunked")]
+            cells = [f"{row['peak_bytes'] / 1e6:,.1f}" for row in found]
+            closed = " ".join(f"{row['estimate_bytes'] / 1e6:,.1f}" for row in found)
+            lines.append(f"{kind:12}{n:>3}{cells[0]:>12}{cells[1]:>14}{cells[2]:>10}   ({closed})")
+    lines.append(f"\nn = {max(shape['ns'])}, parallel heads{'':22}{'MB':>10}{'ms':>10}{'error':>11}")
+    for row in result["methods"]:
+        if "absent" in row:
+            lines.append(f"{row['name']:42}absent: {row['absent']}")
+            continue
+        middle = statistics.median(row["milliseconds"])
+        lines.append(f"{row['name']:42}{row['peak_bytes'] / 1e6:>10,.1f}{middle:>10,.0f}{row['error']:>11.1e}")
+    lines.append("")
+    for row in result["claims"]:
+        lines.append(f"{row['value']:8.3f}  aim {row['aim']:<5} {'ok ' if row['met'] else 'NOT'} {row['claim']}")
+    return "\n".join(lines)

@@ -1,0 +1,13 @@
+"""Memory: measured over time, limited, and in closed form.
+
+    memory(fn, model)    which tensors lived when, whose they were and what for: recorded while `fn` runs
+    limit(bytes)         a block of code that may not hold more than so many bytes, on any machine
+    estimate(cfg, ...)   the same peak computed from the shape of the model alone; `what_fits` asks it of machines
+"""
+
+from mtp_edu.meter.closed_form import MACHINES, REACHED, USABLE, Estimate, Fit, estimate, what_fits
+from mtp_edu.meter.limiting import MemoryLimitExceeded, limit
+from mtp_edu.meter.recording import KINDS, Allocation, MemoryTimeline, cuda_changes, memory
+
+__all__ = ["KINDS", "MACHINES", "REACHED", "USABLE", "Allocation", "Estimate", "Fit", "MemoryLimitExceeded",
+           "MemoryTimeline", "cuda_changes", "estimate", "limit", "memory", "what_fits"]

@@ -1,0 +1,52 @@
+"""A block of code that may not hold more than so many bytes: the same count on every system and device."""
+
+from __future__ import annotations
+
+import weakref
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class MemoryLimitExceeded(MemoryError):
+    """More bytes of tensors were alive than `limit` allows."""
+
+
+class limit(TorchDispatchMode):
+    """Raise MemoryLimitExceeded as soon as tensors made inside hold more than `bytes` together.
+
+        with meter.limit(200 << 20) as used:
+            mtp.forward_backward(model, tokens, targets)
+        print(used.peak)
+
+    It counts the storages of tensors, not what the system gives the process, so it is the same on every system and
+    device. What was there before does not count, nor do workspaces inside a kernel. For eager code: what
+    torch.compile has fused is not seen.
+    """
+
+    def __init__(self, bytes: float) -> None:
+        super().__init__()
+        if not bytes > 0:
+            raise ValueError(f"bytes={bytes} must be positive; float('inf') only counts")
+        self.bytes, self.live, self.peak = bytes, 0, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage()._cdata not in given:
+                storage = tensor.untyped_storage()
+                given.add(storage._cdata)
+                size = storage.nbytes()
+                self.live += size
+                weakref.finalize(storage, self._release, size)
+        self.peak = max(self.peak, self.live)
+        if self.live > self.bytes:
+            raise MemoryLimitExceeded(
+                f"{func.__name__} brought the tensors alive to {self.live:,} bytes, {self.bytes:,.0f} are allowed"
+            )
+        return out
+
+    def _release(self, size: int) -> None:
+        self.live -= size
