@@ -1,4 +1,4 @@
-"""The command line: mtp-edu doctor | demo | train | eval | generate | bench."""
+"""The command line: mtp-edu doctor | demo | train | eval | generate | bench | run."""
 
 from __future__ import annotations
 
@@ -97,11 +97,17 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--quiet", action="store_true", help="the text alone")
 
     sub = command("bench", _bench, "side-by-side comparisons; results go to data/results")
-    sub.add_argument("what", choices=["train"])
-    sub.add_argument("--out", type=Path, help="file for the result (default data/results/bench_train_DEVICE.json)")
+    sub.add_argument("what", choices=["train", "memory"])
+    sub.add_argument("--out", type=Path, help="file for the result (default data/results/bench_WHAT_DEVICE.json)")
     sub.add_argument("--quick", action="store_true", help="tiny shapes, to try the command")
-    sub.add_argument("--eager", action="store_true", help="leave the compiled rows out")
+    sub.add_argument("--eager", action="store_true", help="train: leave the compiled rows out")
     sub.add_argument("--device")
+
+    sub = command("run", _run, "experiments beside the paper's; results go to data/results")
+    sub.add_argument("what", choices=["head-kinds"], help="head-kinds: Table S4, every kind of head with seeds")
+    sub.add_argument("--out", type=Path, help="file for the result (default data/results/WHAT_DEVICE.json)")
+    sub.add_argument("--quick", action="store_true", help="tiny sizes, to try the command")
+    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     return top
 
 
@@ -262,9 +268,19 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from mtp_edu.bench import training  # here, because it needs the bench extra
+    from mtp_edu.bench import memory, training  # here, because nothing else needs them
 
-    training.run(options.out, options.quick, options.device, options.eager)
+    if options.what == "memory":
+        memory.run(options.out, options.quick, options.device)
+    else:
+        training.run(options.out, options.quick, options.device, options.eager)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from mtp_edu.experiments import head_kinds
+
+    head_kinds.run(options.out, options.quick, tuple(options.seeds))
     return 0
 
 

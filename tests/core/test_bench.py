@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import mtp_edu as mtp
-from mtp_edu.bench import training
+from mtp_edu.bench import memory, training
 
 
 def test_bench_train_stores_every_repetition(tmp_path, capsys):
@@ -56,6 +56,51 @@ def test_the_hugging_face_model_computes_the_same_loss():
     assert float(loss) == pytest.approx(float(their_loss), rel=1e-6)  # their rotary table is float32
 
 
+def test_bench_memory_measures_every_method_on_the_same_gradients(tmp_path, capsys):
+    out = tmp_path / "result.json"
+    memory.run(out, quick=True, device_name="cpu")
+    stored = json.loads(out.read_text(encoding="utf-8"))
+    assert {"command", "date", "commit", "machine", "shape", "growth", "methods", "time", "claims"} <= set(stored)
+    shape = memory.SHAPES["quick"][0]
+    wanted = {(kind, n, way) for kind in memory.KINDS for n in shape.ns for way in memory._ways(shape)}
+    assert {(row["kind"], row["n"], row["method"]) for row in stored["growth"]} == wanted
+    for row in stored["growth"]:
+        assert row["estimate_bytes"] == pytest.approx(row["peak_bytes"], rel=0.05), row
+    rows = {row["name"]: row for row in stored["methods"]}
+    peaks = [rows[name]["peak_bytes"] for name in ("naive", "memory-efficient", "memory-efficient, 8 rows")]
+    assert peaks == sorted(set(peaks), reverse=True)
+    for name, row in rows.items():
+        if "absent" not in row:
+            assert 0 < row["error"] < 1e-5, name  # float32 against float64
+            assert len(row["milliseconds"]) == shape.turns
+    for name in ("Liger", "Cut-Cross-Entropy"):
+        assert rows[f"{name}, same walk"]["absent"] and rows[f"{name}, heads jointly"]["absent"]
+    if hasattr(torch.nn, "LinearCrossEntropyOptions"):
+        joint, walk = (rows[f"linear_cross_entropy, {way}"]["peak_bytes"] for way in ("heads jointly", "same walk"))
+        assert joint > walk > rows["memory-efficient, 8 rows"]["peak_bytes"]  # it keeps (V, D) matrices of its own
+    assert [row["n"] for row in stored["time"]] == [1, 2]
+    assert all(row["peak_bytes"] <= 1.02 * row["n1_peak_bytes"] for row in stored["matched"])
+    assert "absent: its kernels need CUDA" in capsys.readouterr().out
+
+
+def test_a_wrong_loss_would_show_as_an_error():
+    """What compares the peers notices a loss that forgets the targets that are not there."""
+    shape, where = memory.SHAPES["quick"][0], mtp.device.choose("cpu")
+    case = memory._Case(shape.config(2), shape, where)
+    case.targets[0, 4:, 1] = -100
+    exact = memory._exact_gradients(case, shape)
+
+    def careless(x, weight, targets):
+        return torch.nn.functional.cross_entropy(x @ weight.T, targets.clamp(min=0), reduction="sum")
+
+    def careful(x, weight, targets):
+        return torch.nn.functional.cross_entropy(x @ weight.T, targets, reduction="sum", ignore_index=-100)
+
+    for joint in (False, True):
+        assert memory._distance(case.gradients(case.peer(careful, joint)), exact) < 1e-5
+        assert memory._distance(case.gradients(case.peer(careless, joint)), exact) > 1e-3
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a bash script")
 def test_the_script_for_gpu_machines_runs_at_tiny_scale(tmp_path):
     env = os.environ | {"PYTHON": sys.executable, "OUT": str(tmp_path)}
@@ -64,6 +109,7 @@ def test_the_script_for_gpu_machines_runs_at_tiny_scale(tmp_path):
     assert "passed" in done.stdout or "skipped" in done.stdout
     rows = json.loads((tmp_path / "bench_train_quick.json").read_text(encoding="utf-8"))["rows"]
     assert [row["name"] for row in rows if "absent" not in row][:1] == ["mtp_edu n=1 eager"]
+    assert (tmp_path / "bench_memory_quick.json").is_file()
 
 
 def test_a_missing_peer_is_a_row_that_says_so(monkeypatch):

@@ -5,10 +5,12 @@ import torch
 from core.small_models import loud_model, riddle, trained_model
 from core.test_backward import TOLERANCE, assert_equal_gradients, gradients
 from core.test_decode import LIMIT, PROMPTS
+from core.test_meter import KINDS, training_step
 from core.test_train import CONFIG, small, weights
 
 import mtp_edu as mtp
-from mtp_edu import probe
+from mtp_edu import meter, probe
+from mtp_edu.backward import _add_product, _adds_widely
 from mtp_edu.decode import BlockDecoder
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -65,6 +67,58 @@ def peak_bytes(n, mode):
 def test_peak_memory_does_not_grow_with_n_but_naively_it_does():
     assert peak_bytes(8, "memory-efficient") < 1.1 * peak_bytes(1, "memory-efficient")
     assert peak_bytes(8, "naive") > 3 * peak_bytes(1, "naive")
+
+
+@pytest.mark.parametrize("mode", ["naive", "memory-efficient"])
+def test_the_meter_reads_the_allocator(mode):
+    model = training_step()[0].to(CUDA)
+    step = cuda_step(model, mode)
+    step()
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step()
+    timeline = meter.memory(step, model)
+    assert timeline.peak == pytest.approx(torch.cuda.max_memory_allocated() - before, rel=0.01)
+    owners = {a.owner for a in timeline.allocations if a.kind == "logits"}
+    assert owners >= {"head 1", "head 2", "head 3", "head 4"}
+    with meter.limit(float("inf")) as used:
+        step()
+    assert used.peak == pytest.approx(timeline.peak, rel=0.05)  # the allocator rounds up
+
+
+def cuda_step(model, mode, dtype=None, token_chunk=None):
+    cfg = model.cfg
+    tokens = torch.randint(0, cfg.vocab_size, (3, 64 + cfg.n_future), device=CUDA)
+    targets = mtp.future_targets(tokens, cfg.n_future)[:, :64]
+
+    def step():
+        with torch.autocast("cuda", dtype, enabled=dtype is not None):
+            mtp.forward_backward(model, tokens[:, :64], targets, mode=mode, token_chunk=token_chunk)
+
+    return step
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_closed_form_is_within_5_percent_of_the_allocator(kind, dtype):
+    name = "float32" if dtype is None else "bfloat16"
+    for mode, chunk in (("naive", None), ("memory-efficient", None), ("memory-efficient", 24)):
+        model = training_step(n=4, **kind)[0].to(CUDA)
+        step = cuda_step(model, mode, dtype, chunk)
+        with meter.limit(float("inf")) as used:
+            step()
+        own = meter.estimate(model.cfg, 3, 64, mode, chunk, name, "cuda")
+        assert own.peak == pytest.approx(used.peak, rel=0.05), (mode, chunk)
+
+
+def test_products_of_narrow_numbers_are_added_to_wide_ones_in_place():
+    total, one = torch.ones(64, 32, device=CUDA), torch.randn(64, 16, device=CUDA, dtype=torch.bfloat16)
+    other = torch.randn(16, 32, device=CUDA, dtype=torch.bfloat16)
+    expected = 1 + one.double() @ other.double()
+    _add_product(total, one, other)
+    assert _adds_widely("cuda", torch.bfloat16, torch.float32)
+    assert torch.allclose(total.double(), expected, rtol=1e-5, atol=1e-5)  # float32 sums of exact products
 
 
 @pytest.mark.parametrize("head_order", ORDERS)
