@@ -3,7 +3,12 @@
 text -> tokens -> windows -> trunk -> heads -> loss and gradient -> weights -> drafts -> text
 """
 
-from mtp_edu import checkpoint, corpus, device, probe
+import os
+
+# torch's profiler writes a line of its own to stderr at every start and stop, into notebooks too. Read on torch's import.
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+
+from mtp_edu import checkpoint, corpus, device, meter, probe
 from mtp_edu.backward import forward_backward, head_losses
 from mtp_edu.checkpoint import load, load_pretrained, save
 from mtp_edu.config import ModelConfig, TrainConfig

@@ -270,10 +270,12 @@ def _generate(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from mtp_edu.bench import memory, training  # here, because nothing else needs them
 
+    # A trial must not take the place of a real result.
+    out = options.out or (Path("runs") / f"bench_{options.what}_quick.json" if options.quick else None)
     if options.what == "memory":
-        memory.run(options.out, options.quick, options.device)
+        memory.run(out, options.quick, options.device)
     else:
-        training.run(options.out, options.quick, options.device, options.eager)
+        training.run(out, options.quick, options.device, options.eager)
     return 0
 
 

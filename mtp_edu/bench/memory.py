@@ -46,7 +46,8 @@ class Shape:
     trunk: int
     batch: int
     length: int
-    token_chunk: int
+    token_chunk: int  # for the least memory
+    quick_chunk: int  # for the most speed: with larger vocabularies the steps that are timed against n take this
     ns: tuple[int, ...]
     turns: int
     time_vocabularies: tuple[int, ...] = ()
@@ -71,11 +72,11 @@ class Shape:
 
 
 SHAPES = {
-    "quick": (Shape(1009, 32, 2, 1, 2, 16, 8, (1, 2), 2, (257,)),),
-    "cpu": (Shape(32_000, 256, 8, 2, 8, 256, 96, (1, 2, 4, 8), 5, (257, 32_000)),),
+    "quick": (Shape(1009, 32, 2, 1, 2, 16, 8, 16, (1, 2), 2, (257,)),),
+    "cpu": (Shape(32_000, 256, 8, 2, 8, 256, 96, 512, (1, 2, 4, 8), 5, (257, 32_000)),),
     "cuda": (
-        Shape(32_000, 1024, 16, 4, 8, 1024, 1024, (1, 2, 4, 8), 7, (257, 32_000)),
-        Shape(128_000, 4096, 32, 2, 4, 1024, 512, (1, 4, 8), 5),
+        Shape(32_000, 1024, 16, 4, 8, 1024, 1024, 4096, (1, 2, 4, 8), 7, (257, 32_000)),
+        Shape(128_000, 4096, 32, 2, 4, 1024, 512, 2048, (1, 4, 8), 5),
     ),
 }
 
@@ -334,15 +335,16 @@ def _distance(own: list[Tensor], exact: list[Tensor]) -> float:
 def _times(shape: Shape, where: device.Device, vocab_size: int) -> list[dict]:
     """Steps with n heads over steps with one, at equal parameters."""
     layers = shape.trunk + max(shape.ns)
-    options = {"token_chunk": shape.token_chunk} if vocab_size > 2048 else {}
+    chunk = shape.quick_chunk if vocab_size > 2048 else None
     configs = {n: shape.config(n, vocab_size, layers) for n in shape.ns}
-    steps = {n: _Case(cfg, shape, where).step(**options) for n, cfg in configs.items()}
+    steps = {n: _Case(cfg, shape, where).step(token_chunk=chunk) for n, cfg in configs.items()}
     seconds = take_turns({str(n): step for n, step in steps.items()}, shape.turns, 1, where.device)
     one, flops = seconds[str(min(shape.ns))], {n: cfg.flops_per_token(shape.length) for n, cfg in configs.items()}
     rows = []
     for n in shape.ns:
         ratios = [own / other for own, other in zip(seconds[str(n)], one, strict=True)]
-        row = {"vocab_size": vocab_size, "n": n, "layers": layers, "milliseconds": [1000 * s for s in seconds[str(n)]]}
+        row = {"vocab_size": vocab_size, "n": n, "layers": layers, "token_chunk": chunk}
+        row |= {"milliseconds": [1000 * each for each in seconds[str(n)]]}
         row |= {"time_ratio": {"median": statistics.median(ratios), "all": ratios}}
         rows.append(row | {"flops_ratio": flops[n] / flops[min(shape.ns)]})
     return rows

@@ -34,15 +34,17 @@ class limit(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        made = 0
         for tensor in tree_leaves(out):
             if isinstance(tensor, torch.Tensor) and tensor.untyped_storage()._cdata not in given:
                 storage = tensor.untyped_storage()
                 given.add(storage._cdata)
                 size = storage.nbytes()
-                self.live += size
+                made += size
                 weakref.finalize(storage, self._release, size)
+        self.live += made
         self.peak = max(self.peak, self.live)
-        if self.live > self.bytes:
+        if made and self.live > self.bytes:  # what only cleans up after a stop must not stop again
             raise MemoryLimitExceeded(
                 f"{func.__name__} brought the tensors alive to {self.live:,} bytes, {self.bytes:,.0f} are allowed"
             )

@@ -194,7 +194,10 @@ def _timeline(changes, phases, gradients, row, before) -> MemoryTimeline:
 
 
 def _whole_rows(size: int, vocab_size: int, dim: int) -> bool:
-    """Whether so many bytes may be rows of V numbers: no less, but not a (V, D) matrix. CUDA rounds up to 512."""
+    """Whether so many bytes may be rows of V numbers: whole rows, but not a (V, D) matrix. CUDA rounds up to 512.
+
+    Only the size is known, so a latent (R, D) is taken for logits if R * D is a multiple of V.
+    """
     for item in (4, 2, 8):
         rows, rest = divmod(size, vocab_size * item)
         if rows and rest < 512 and rest <= size // 100 and rows != dim:

@@ -1,9 +1,12 @@
 """Figures and panels: what training, decoding and the probes yield, shown. The core never imports this package."""
 
+from mtp_edu.views.architecture import ArchitecturePanel, architecture, head_kinds_chart, head_trees, parameter_bars
 from mtp_edu.views.figures import step_table, target_table
 from mtp_edu.views.head_view import head_view
 from mtp_edu.views.html import HtmlFigure
 from mtp_edu.views.losses import loss_curves, loss_sentence, loss_svg
+from mtp_edu.views.memory import TimelinePanel, memory_timeline
+from mtp_edu.views.memory_use import LogitsCalculator, memory_bars, method_bars
 from mtp_edu.views.monitor import TrainingMonitor
 from mtp_edu.views.panels import DecodingRace, HeadExplorer, Panel, TargetsPanel
 from mtp_edu.views.race import race, race_curves
@@ -11,5 +14,9 @@ from mtp_edu.views.show import teach_notebook
 
 __all__ = ["DecodingRace", "HeadExplorer", "HtmlFigure", "Panel", "TargetsPanel", "TrainingMonitor", "head_view",
            "loss_curves", "loss_sentence", "loss_svg", "race", "race_curves", "step_table", "target_table"]
+
+__all__ += ["ArchitecturePanel", "architecture", "head_kinds_chart", "head_trees", "parameter_bars"]
+
+__all__ += ["LogitsCalculator", "TimelinePanel", "memory_bars", "memory_timeline", "method_bars"]
 
 teach_notebook()

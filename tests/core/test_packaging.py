@@ -107,8 +107,8 @@ def test_the_constraints_hold_everything_that_gets_installed():
 
 
 def test_every_import_of_the_package_is_declared():
-    """Third-party modules, wherever they are imported; those of the extras bench and browser may be missing."""
-    known = {canonicalize_name(name) for name in requirements("bench", "browser")}
+    """Third-party modules, wherever they are imported; those of the extras bench, bench-cuda and browser may be missing."""
+    known = {canonicalize_name(name) for name in requirements("bench", "bench-cuda", "browser")}
     distributions = importlib.metadata.packages_distributions()
     for path in sorted((ROOT / "mtp_edu").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -49,7 +49,24 @@ def shows_the_loss_falling(text: str) -> None:
     assert "2*\tbrown\tfox\tjumps" in text
 
 
-EXPECT = {"00_start_here": shows_the_race, "01_from_one_to_n_targets": shows_the_loss_falling}
+def shows_who_reads_whom(text: str) -> None:
+    assert "the model says the same: True" in text
+    assert "head 1 reads head 2" in text
+
+
+def shows_the_limit_and_equal_gradients(text: str) -> None:
+    assert "naive: stopped." in text and "memory-efficient: done" in text
+    assert "the same to rounding: True" in text
+    for backwards in (1, 4):  # detached once, or with retain_graph
+        assert f"backwards through the trunk: {backwards}; the same gradient: True" in text
+
+
+EXPECT = {
+    "00_start_here": shows_the_race,
+    "01_from_one_to_n_targets": shows_the_loss_falling,
+    "02_trunk_and_heads": shows_who_reads_whom,
+    "03_memory_efficient_backward": shows_the_limit_and_equal_gradients,
+}
 
 
 def test_every_source_has_a_notebook_and_every_notebook_a_source():
