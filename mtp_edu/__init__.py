@@ -5,7 +5,7 @@ text -> tokens -> windows -> trunk -> heads -> loss and gradient -> weights -> d
 
 import os
 
-# torch's profiler writes a line of its own to stderr at every start and stop, into notebooks too. Read on torch's import.
+# torch's profiler writes a line to stderr at every start and stop, into notebooks too; torch reads this on import.
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")
 
 from mtp_edu import checkpoint, corpus, device, meter, probe

@@ -6,14 +6,15 @@ A head maps one latent (B, T, D) to another; its parent is the trunk or another 
     causal      trunk -> 1 -> 2 -> ... -> n
     anticausal  trunk -> n -> ... -> 2 -> 1
 
-Everything else (the forward, the memory-efficient backward, decoding) walks this tree and never asks for its shape.
-A new kind of head is a new class here with this `forward`.
+Everything else (the forward, the memory-efficient backward, decoding) walks this tree and never asks for its shape or
+its kind. A new kind of head is a new class here with `depth`, `start` and this `forward`, and its size in config.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from mtp_edu.config import ModelConfig
@@ -27,6 +28,10 @@ class TransformerHead(Stack):
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__(cfg, cfg.layers_per_head)
+        self.depth = cfg.layers_per_head  # caches that decoding needs, one per layer
+
+    def start(self) -> None:
+        """Called once all weights are drawn; a layer of a head begins like any other."""
 
 
 class LinearHead(nn.Linear):
@@ -34,17 +39,25 @@ class LinearHead(nn.Linear):
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__(cfg.dim, cfg.dim, bias=False)
+        self.depth = 0
+
+    def start(self) -> None:
+        """Near the identity: the trunk already ends in a full layer."""
+        with torch.no_grad():
+            self.weight += torch.eye(len(self.weight))
 
     def forward(self, x: Tensor, context: Context, caches: list[KVCache] | None = None) -> Tensor:
         return super().forward(x).to(x.dtype)  # autocast rounds the product, not the latent
+
+
+KINDS = {"transformer": TransformerHead, "linear": LinearHead}
 
 
 class HeadTree(nn.ModuleList):
     """n heads, `parents[i]` saying what head i+1 reads."""
 
     def __init__(self, cfg: ModelConfig) -> None:
-        kind = {"transformer": TransformerHead, "linear": LinearHead}[cfg.head_type]
-        super().__init__(kind(cfg) for _ in range(cfg.n_future))
+        super().__init__(KINDS[cfg.head_type](cfg) for _ in range(cfg.n_future))
         self.cfg = cfg
         self.parents = cfg.head_parents
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mtp_edu.config import ModelConfig
-from mtp_edu.heads import HeadTree, LinearHead
+from mtp_edu.heads import HeadTree
 from mtp_edu.trunk import Context, Stack, rope_table
 
 
@@ -64,9 +64,8 @@ class MultiTokenModel(nn.Module):
                 if parameter.dim() == 2:
                     small = name.endswith(("wo.weight", "w2.weight"))
                     parameter.normal_(0.0, residual if small else usual, generator=generator)
-            for head in self.heads:
-                if isinstance(head, LinearHead):  # near the identity: the trunk already ends in a full layer
-                    head.weight += torch.eye(self.cfg.dim)
+        for head in self.heads:
+            head.start()
 
     def unembedding(self, head: int) -> nn.Linear:
         """The matrix that the head at index `head` uses: the one that all share, or its own."""

@@ -27,6 +27,7 @@ from mtp_edu.bench.results import store
 from mtp_edu.bench.timing import take_turns
 from mtp_edu.config import ModelConfig
 from mtp_edu.model import MultiTokenModel
+from mtp_edu.paths import atomic_path
 
 KINDS = {
     "parallel": {},
@@ -90,9 +91,18 @@ def run(out: Path | None = None, quick: bool = False, device_name: str | None = 
         print(table(result))
         results.append(result)
     content = results[0] | {"further": results[1:]}
-    command = "mtp-edu bench memory" + (" --quick" if quick else "")
-    print(f"stored in {store('bench_memory', command, where.device, content, out)}")
+    path = store("bench_memory", "mtp-edu bench memory" + (" --quick" if quick else ""), where.device, content, out)
+    print(f"stored in {path}, drawn in {draw(content, path).name}")
     return content
+
+
+def draw(content: dict, path: Path) -> Path:
+    """The picture of a stored result, beside it: peaks against n, the closed form over them."""
+    from mtp_edu.views import memory_bars  # here, because measuring needs no pictures
+
+    with atomic_path(path.with_suffix(".png")) as picture:
+        memory_bars(content).savefig(picture, format="png", dpi=160)
+    return path.with_suffix(".png")
 
 
 def _measure(shape: Shape, where: device.Device) -> dict:

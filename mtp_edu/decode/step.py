@@ -40,14 +40,13 @@ class BlockDecoder:
         cfg, weight = model.cfg, model.norm.weight
         self.model, self.k = model, n_future
         self.needed = set(cfg.heads_run(range(n_future)))
-        depth = cfg.layers_per_head if cfg.head_type == "transformer" else 0
         self.places = places + n_future
 
         def caches(count: int) -> list[KVCache]:
             return [KVCache(cfg, rows, self.places, weight.device, weight.dtype) for _ in range(count)]
 
         self.trunk_caches = caches(cfg.n_trunk_layers)
-        self.head_caches = [caches(depth if head in self.needed else 0) for head in range(cfg.n_future)]
+        self.head_caches = [caches(head.depth if i in self.needed else 0) for i, head in enumerate(model.heads)]
 
     @torch.inference_mode()
     def latents(self, tokens: Tensor, positions: Tensor) -> list[Tensor]:

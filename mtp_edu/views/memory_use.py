@@ -179,6 +179,7 @@ def method_bars(content: Mapping) -> Figure:
     time.set_xlim(0, 1.6 * max(max(row["milliseconds"]) for row in ran))
     for axes, label in ((memory, f"peak, {word}"), (time, "milliseconds for one forward and backward")):
         axes.set_xlabel(label)
+        axes.locator_params(axis="x", nbins=4)
         axes.grid(axis="x", color="#e3e3e3", linewidth=0.8)
         _plain(axes)
     fig.set_label("Peak and time of one forward and backward: " + "; ".join(words))

@@ -61,6 +61,7 @@ def test_bench_memory_measures_every_method_on_the_same_gradients(tmp_path, caps
     memory.run(out, quick=True, device_name="cpu")
     stored = json.loads(out.read_text(encoding="utf-8"))
     assert {"command", "date", "commit", "machine", "shape", "growth", "methods", "time", "claims"} <= set(stored)
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     shape = memory.SHAPES["quick"][0]
     wanted = {(kind, n, way) for kind in memory.KINDS for n in shape.ns for way in memory._ways(shape)}
     assert {(row["kind"], row["n"], row["method"]) for row in stored["growth"]} == wanted

@@ -107,7 +107,7 @@ def test_the_constraints_hold_everything_that_gets_installed():
 
 
 def test_every_import_of_the_package_is_declared():
-    """Third-party modules, wherever they are imported; those of the extras bench, bench-cuda and browser may be missing."""
+    """Third-party modules, wherever they are imported; those of the extras may be missing, test and lab apart."""
     known = {canonicalize_name(name) for name in requirements("bench", "bench-cuda", "browser")}
     distributions = importlib.metadata.packages_distributions()
     for path in sorted((ROOT / "mtp_edu").rglob("*.py")):
