@@ -1,5 +1,7 @@
 """What a learner does: open a lesson, run it, move a slider by keyboard, point at a token, press a button."""
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -62,6 +64,49 @@ def test_the_race_runs_again_and_says_what_is_wrong(open_notebook, expect):
         notebook.find("button.mtp-run").click()
         expect(notebook.find(".mtp-panel .mtp-error")).to_contain_text("The prompt is empty")
         expect(notebook.find("button.mtp-run")).to_be_enabled()
+        assert notebook.page_errors == []
+
+
+def test_heads_take_layers_from_the_trunk(open_notebook, expect):
+    with open_notebook("02_trunk_and_heads.ipynb") as notebook:
+        notebook.run_all()
+        panel = notebook.find(".mtp-panel").first
+        heads = panel.locator(".mtp-box", has_text=re.compile(r"head\s\d"))
+        layers = panel.locator(".mtp-box", has_text=re.compile(r"layer\s\d"))
+        expect(heads).to_have_count(1)
+        expect(layers).to_have_count(5)
+        handle = panel.locator(".mtp-slider-n .noUi-handle")
+        handle.focus()
+        handle.press("ArrowRight")
+        expect(heads).to_have_count(2)
+        expect(layers).to_have_count(4)
+        assert notebook.can_be_seen(heads.last)
+        panel.locator(".mtp-kind select").select_option("linear")
+        expect(layers).to_have_count(6)
+        assert notebook.page_errors == []
+
+
+def test_the_cursor_walks_through_the_recorded_memory(open_notebook, expect):
+    with open_notebook("03_memory_efficient_backward.ipynb") as notebook:
+        notebook.run_all()
+        panel = notebook.find(".mtp-panel").filter(has=notebook.page.locator(".mtp-memory"))
+        output = panel.locator(".mtp-output")
+        expect(output).to_contain_text("head 2 loss")  # where the peak lies
+        panel.locator("button.mtp-forth").click()
+        expect(output).to_contain_text("head 2 backward")
+        handle = panel.locator(".mtp-slider-event .noUi-handle")
+        words = output.locator(".mtp-note", has_text=re.compile(r"event \d+ of")).last
+        before = words.inner_text()
+        handle.focus()
+        handle.press("ArrowLeft")
+        expect(words).not_to_have_text(before)
+        assert notebook.can_be_seen(output.locator(".mtp-now").last)
+        logits = notebook.find(".mtp-panel").filter(has=notebook.page.locator(".mtp-vocab"))
+        before = logits.locator(".mtp-output").inner_text()
+        handle = logits.locator(".mtp-slider-n .noUi-handle")
+        handle.focus()
+        handle.press("ArrowRight")
+        expect(logits.locator(".mtp-output")).not_to_have_text(before)
         assert notebook.page_errors == []
 
 

@@ -2,10 +2,10 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
+from core.figure_reader import Reader
 
 import mtp_edu as mtp
 from mtp_edu import views
@@ -31,29 +31,11 @@ def count(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-class Page(HTMLParser):
-    """The boxes of a figure, its rows of cells, and its text."""
-
-    def __init__(self, figure):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], ""
-        self.feed(figure.html)
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text += data
+class Page(Reader):
+    """A figure by the attributes of its boxes."""
 
     def classes(self, *names):
-        return [attrs for _, attrs in self.elements if {*names} <= {*(attrs.get("class") or "").split()}]
+        return [attrs for _, attrs in self.with_class(*names)]
 
 
 @pytest.mark.parametrize("name", CHANGES)

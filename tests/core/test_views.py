@@ -2,7 +2,6 @@
 
 import ast
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 from math import exp
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from core.figure_reader import Reader
 
 from mtp_edu import views
 from mtp_edu.views import monitor, panels, style
@@ -22,31 +22,6 @@ NASTY = ["<script>alert(1)</script>", 'a"b', "it's", "&amp;", "🦊", "\ud800", 
 
 def letter(token: int) -> str:
     return "<eos>" if token == 256 else chr(token)
-
-
-class Reader(HTMLParser):
-    """Collects the elements of a figure and checks that they are nested properly."""
-
-    def __init__(self, figure):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], ""
-        self.feed(figure.html)
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("br", "input"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text += data
-
-    def with_class(self, name):
-        return [(tag, attrs) for tag, attrs in self.elements if name in (attrs.get("class") or "").split()]
 
 
 def predictions(text="the fox ran", n=3, top_k=4):
