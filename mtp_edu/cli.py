@@ -93,6 +93,10 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--max-new-tokens", type=int, default=128)
     sub.add_argument("--method", choices=["self-speculative", "autoregressive"], default="self-speculative")
     sub.add_argument("--n-future", type=int)
+    sub.add_argument("--temperature", type=float, default=0.0, help="0, the default, is greedy")
+    sub.add_argument("--top-p", type=float, default=1.0)
+    sub.add_argument("--top-k", type=int)
+    sub.add_argument("--seed", type=int, help="the same seed draws the same text")
     sub.add_argument("--device", default="cpu")
     sub.add_argument("--quiet", action="store_true", help="the text alone")
 
@@ -260,6 +264,10 @@ def _generate(options: argparse.Namespace) -> int:
         options.method,
         options.n_future,
         stop_ids=[tokenizer.eos_id],
+        temperature=options.temperature,
+        top_p=options.top_p,
+        top_k=options.top_k,
+        seed=options.seed,
     )
     print((prompt if not options.quiet else "") + tokenizer.decode(out.tokens))
     if not options.quiet:

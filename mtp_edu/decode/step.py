@@ -10,6 +10,9 @@ A row's block is its last committed token and k-1 drafts. One forward over the b
 so verifying and drafting are the same forward (blockwise parallel decoding, Stern et al. 2018; paper, section 3.2).
 The block always has k tokens and every row writes at its own positions, whatever it accepted: a rejected draft's keys
 and values are overwritten by the next block before any token can see them. k = 1 is plain decoding.
+
+Rows differ in length from the start: prompts are padded on the right, and what the padding has written is overwritten
+in the same way. When sampling, uniform random numbers come in as an input, so that a row's text is its own.
 """
 
 from __future__ import annotations
@@ -19,24 +22,37 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mtp_edu.decode.sampling import Sampling, accept_lossless, draw
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.trunk import Context, KVCache
 
 
 @dataclass
 class StepResult:
-    """verdicts: (B, k) head 1's token at every place; accepted: (B,) drafts kept, 0..k-1; drafts: (B, k-1) the next."""
+    """What a step has decided.
+
+    verdicts: (B, k), the accepted drafts, then head 1's own token, then what it holds most likely. accepted: (B,)
+    drafts kept, 0..k-1. drafts: (B, k-1) the next ones. source: (B, k-1, V), what they were drawn from; greedy: None.
+    """
 
     verdicts: Tensor
     accepted: Tensor
     drafts: Tensor
+    source: Tensor | None = None
 
 
 class BlockDecoder:
     """Runs a model block by block over a cache. It holds the cache; who decides what is committed is the caller."""
 
-    def __init__(self, model: MultiTokenModel, n_future: int, rows: int, places: int) -> None:
-        """places: the longest text, prompt included. The cache has k places more, for drafts past the end."""
+    def __init__(
+        self, model: MultiTokenModel, n_future: int, rows: int, places: int, sampling: Sampling | None = None
+    ) -> None:
+        """places: the longest text, prompt included; the cache has k places more, for drafts past the end.
+
+        sampling: None for greedy decoding; otherwise every call takes uniform numbers (B, 2k - 1) in [0, 1): k for
+        the verdicts and the token that follows them, k-1 to draw the next drafts.
+        """
+        self.sampling = sampling
         cfg, weight = model.cfg, model.norm.weight
         self.model, self.k = model, n_future
         self.needed = set(cfg.heads_run(range(n_future)))
@@ -58,25 +74,57 @@ class BlockDecoder:
         return self.model.heads(trunk, context, range(self.k), self.head_caches)
 
     @torch.inference_mode()
-    def prefill(self, prompt: Tensor) -> Tensor:
-        """Read the prompt (B, P); return the first block (B, k): the first new token and k-1 drafts after it."""
+    def prefill(self, prompt: Tensor, lengths: Tensor | None = None, uniform: Tensor | None = None) -> StepResult:
+        """Read prompts (B, P), padded on the right where lengths (B,) are smaller than P.
+
+        The result's verdicts (B, 1) are the first new tokens, and its drafts follow them.
+        """
         positions = torch.arange(prompt.shape[1], device=prompt.device).expand_as(prompt)
-        return self._predict([latent[:, -1] for latent in self.latents(prompt, positions)])
+        last = (prompt.shape[1] if lengths is None else lengths) - torch.ones_like(prompt[:, 0])  # (B,)
+        rows = torch.arange(len(prompt), device=prompt.device)
+        latents = [latent[rows, last] for latent in self.latents(prompt, positions)]  # k times (B, D)
+        logits = self.model.unembed(latents[0], 0)  # (B, V)
+        if self.sampling is None:
+            first = logits.argmax(-1)
+        else:
+            first = draw(self.sampling.distribution(logits), uniform[:, self.k - 1])
+        drafts, source = self._draft(latents, uniform)
+        return StepResult(first[:, None], torch.zeros_like(first), drafts, source)
 
     @torch.inference_mode()
-    def step(self, block: Tensor, start: Tensor) -> StepResult:
-        """One forward over block (B, k), whose first token stands at position start (B,)."""
+    def step(
+        self, block: Tensor, start: Tensor, source: Tensor | None = None, uniform: Tensor | None = None
+    ) -> StepResult:
+        """One forward over block (B, k), whose first token stands at position start (B,).
+
+        source: (B, k-1, V), what the block's drafts were drawn from, as the step before has returned it.
+        """
         positions = start[:, None] + torch.arange(self.k, device=block.device)  # (B, k)
         latents = self.latents(block, positions)  # k times (B, k, D)
-        verdicts = self.model.unembed(latents[0], 0).argmax(-1)  # (B, k)
-        accepted = accept_greedy(block[:, 1:], verdicts)  # (B,)
+        logits = self.model.unembed(latents[0], 0)  # (B, k, V)
+        verdicts = logits.argmax(-1)  # (B, k)
         rows = torch.arange(len(block), device=block.device)
-        drafts = self._predict([latent[rows, accepted] for latent in latents])[:, 1:]  # (B, k-1)
-        return StepResult(verdicts, accepted, drafts)
+        if self.sampling is None:
+            accepted = accept_greedy(block[:, 1:], verdicts)  # (B,)
+        else:
+            target = self.sampling.distribution(logits)
+            accepted, following = accept_lossless(target, source, block[:, 1:], uniform[:, : self.k])
+            kept = torch.arange(self.k - 1, device=block.device) < accepted[:, None]  # (B, k-1)
+            verdicts[:, :-1] = torch.where(kept, block[:, 1:], verdicts[:, :-1])
+            verdicts[rows, accepted] = following
+        drafts, source = self._draft([latent[rows, accepted] for latent in latents], uniform)
+        return StepResult(verdicts, accepted, drafts, source)
 
-    def _predict(self, latents: list[Tensor]) -> Tensor:
-        """Most likely token of each head from its latent (B, D): (B, k)."""
-        return torch.stack([self.model.unembed(x, head).argmax(-1) for head, x in enumerate(latents)], dim=1)
+    def _draft(self, latents: list[Tensor], uniform: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Drafts (B, k-1) of heads 2..k from their latents (B, D), and what they were drawn from (B, k-1, V)."""
+        logits = [self.model.unembed(x, head) for head, x in enumerate(latents) if head]
+        if not logits:  # k = 1 drafts nothing
+            logits = [latents[0].new_zeros(len(latents[0]), self.model.cfg.vocab_size)]
+        logits = torch.stack(logits, dim=1)[:, : self.k - 1]  # (B, k-1, V)
+        if self.sampling is None:
+            return logits.argmax(-1), None
+        source = self.sampling.distribution(logits)  # (B, k-1, V)
+        return draw(source, uniform[:, self.k :]), source
 
 
 def accept_greedy(drafts: Tensor, verdicts: Tensor) -> Tensor:

@@ -133,7 +133,7 @@ def first_place_alone(monkeypatch):
 
 def position_off_by_one(monkeypatch):
     step = BlockDecoder.step
-    monkeypatch.setattr(BlockDecoder, "step", lambda self, block, start: step(self, block, start + 1))
+    monkeypatch.setattr(BlockDecoder, "step", lambda self, block, start, *more: step(self, block, start + 1, *more))
 
 
 def stale_row(monkeypatch):
@@ -235,7 +235,15 @@ def test_the_report_of_ulps_notices_a_wrong_text_and_a_wrong_block(monkeypatch):
         ([1], {"max_new_tokens": 0}, "max_new_tokens=0"),
         ([1], {"n_future": 5}, "n_future=5"),
         ([1], {"method": "magic"}, "'magic'"),
-        ([[1], [2]], {}, "one list of ids"),
+        ([[1], 2], {}, "mixes ids and lists"),
+        ([[1], []], {}, "prompt 1 of the batch is empty"),
+        ([[1], [99]], {}, "99"),
+        (["a text"], {}, "the prompt is text"),
+        ([1], {"temperature": -0.1}, "temperature=-0.1"),
+        ([1], {"temperature": 1.0, "top_p": 0.0}, "top_p=0.0"),
+        ([1], {"temperature": 1.0, "top_p": 1.5}, "top_p=1.5"),
+        ([1], {"temperature": 1.0, "top_k": 0}, "top_k=0"),
+        ([[1], [2]], {"temperature": 1.0, "seed": [1, 2, 3]}, "3 seeds for 2 prompts"),
     ],
 )
 def test_bad_input_is_named(prompt, options, named):

@@ -1,0 +1,80 @@
+"""From logits to tokens: the distribution that is sampled, and the rule that accepts drafts without changing it.
+
+Letters: `B` rows, `k` tokens in a block (one committed, k-1 drafts), `V` vocabulary.
+
+Lossless (Leviathan et al. 2023, Chen et al. 2023): draft x, drawn from q, is kept with probability min(1, p(x) / q(x)),
+p being head 1's distribution there; the first draft that is refused is replaced by a draw from the residual,
+max(0, p - q) made to sum to 1; if none is refused, one more token is drawn from p at the last place. The text then has
+exactly the distribution of plain sampling from head 1. q must be what the draft was really drawn from: temperature,
+top-k and top-p included. Temperature 0 is the limit in which p and q have a single token each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn from logits. Raises ValueError for values that describe no distribution."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature={self.temperature} must be at least 0 (0: always the most likely token)")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p={self.top_p} must be above 0 and at most 1 (1: no token is left out)")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k={self.top_k} must be at least 1, or None for all tokens")
+
+    def distribution(self, logits: Tensor) -> Tensor:
+        """Probabilities (..., V), in float32 at least, of what is drawn from logits (..., V).
+
+        First temperature, then the top_k most likely tokens, then of those the fewest whose probabilities reach top_p.
+        """
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        if self.temperature == 0:
+            return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+        logits = logits / self.temperature
+        if self.top_k is not None and self.top_k < logits.shape[-1]:
+            smallest = logits.topk(self.top_k, dim=-1).values[..., -1:]
+            logits = logits.masked_fill(logits < smallest, float("-inf"))
+        p = logits.softmax(-1)
+        if self.top_p < 1:
+            ordered, order = p.sort(dim=-1, descending=True)
+            beyond = ordered.cumsum(-1) - ordered >= self.top_p  # the tokens before it reach top_p already
+            p = p.masked_fill(torch.zeros_like(beyond).scatter_(-1, order, beyond), 0.0)
+            p = p / p.sum(-1, keepdim=True)
+        return p
+
+
+def draw(p: Tensor, uniform: Tensor) -> Tensor:
+    """One token per distribution p (..., V), which need not sum to 1, by inversion of uniform (...) in [0, 1)."""
+    below = p.cumsum(-1)
+    wanted = uniform.to(p.dtype).unsqueeze(-1) * below[..., -1:]
+    token = (below <= wanted).sum(-1)  # the first token whose cumulated probability passes it
+    last = p.shape[-1] - 1 - (p.flip(-1) > 0).to(torch.uint8).argmax(-1)  # of those with any, should rounding pass all
+    return torch.minimum(token, last)
+
+
+def accept_lossless(target: Tensor, source: Tensor, drafts: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """How many drafts are kept, (B,) of 0..k-1, and the token that follows them, (B,).
+
+    target: (B, k, V), head 1's distribution after each token of the block. source: (B, k-1, V), what each draft was
+    drawn from. drafts: (B, k-1). uniform: (B, k), one for each verdict and the last for the token that follows.
+    """
+    rows, places = torch.arange(len(target), device=target.device), drafts.unsqueeze(-1)
+    p, q = target[:, :-1].gather(-1, places).squeeze(-1), source.gather(-1, places).squeeze(-1)  # (B, k-1)
+    kept = (uniform[:, :-1].to(p.dtype) * q < p).long().cumprod(dim=1).sum(dim=1)  # (B,)
+    after = target[rows, kept]  # (B, V)
+    if drafts.shape[1]:
+        refused = kept < drafts.shape[1]
+        residual = (after - source[rows, kept.clamp(max=drafts.shape[1] - 1)]).clamp(min=0)
+        after = torch.where(refused.unsqueeze(-1), residual, after)
+    return kept, draw(after, uniform[:, -1])
