@@ -44,10 +44,14 @@ def forward_backward(
     naive mode keeps them all and ignores it. head_weights: n numbers, 1 each by default (the paper's plain sum); a
     head of weight 0 is not run unless another reads it. target_counts: n denominators, by default this call's own
     valid targets; with gradient accumulation pass the counts of the whole batch, and the losses of the calls add up.
-    grad_scaler: for float16.
+    grad_scaler: for float16. Parameters are float32 or float64, and narrow formats come by autocast: sums over chunks
+    would round too often in a narrow `.grad`.
     A head without a valid target has loss 0 and no gradient; so has a head of weight 0. A frozen trunk gets no
-    backward. Raises ValueError for wrong shapes, ids outside the vocabulary and counts below the valid targets.
+    backward. Raises ValueError for wrong shapes, ids outside the vocabulary (of tokens on a GPU the lookup itself
+    does) and counts below the valid targets, RuntimeError in inference mode, where no gradient can be.
     """
+    if torch.is_inference_mode_enabled():
+        raise RuntimeError("torch.inference_mode knows no gradients: call forward_backward outside, or head_losses")
     weights, counts, valid = _check(model, tokens, targets, mode, token_chunk, head_weights, target_counts)
     active = [k for k in range(len(weights)) if weights[k] > 0 and valid[k] > 0]
     scales = {k: weights[k] / counts[k] for k in active}
@@ -144,7 +148,7 @@ class MemoryEfficientWalk(Walk):
         self.needed = model.cfg.heads_run(self.scales)
         self.loss_scale = 1.0
         if self.grad_scaler:  # a tensor, so that nobody waits for the GPU; and the scaler notes that it is in use
-            self.loss_scale = self.grad_scaler.scale(torch.ones((), device=tokens.device))
+            self.loss_scale = self.grad_scaler.scale(torch.ones((), device=tokens.device, dtype=self.sums.dtype))
         with phase("trunk forward"):
             trunk = model.trunk(model.embedding(tokens), self.context)  # (B, T, D)
         leaf = _detached(trunk)
@@ -204,8 +208,9 @@ class _UnembeddingLoss:
 
     def __init__(self, unembedding: nn.Linear, rows: int, scale: float | Tensor) -> None:
         self.weight, self.scale = unembedding.weight, scale
-        kind = self.weight.device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.weight.dtype
+        kind, dtype = self.weight.device.type, self.weight.dtype
+        if torch.is_autocast_enabled(kind) and dtype != torch.float64:  # which autocast leaves alone everywhere
+            dtype = torch.get_autocast_dtype(kind)
         self.matrix = self.weight.detach().to(dtype)  # (V, D) in the format of the matrix products
         self.logits = self.matrix.new_empty(rows, len(self.matrix))  # (rows, V)
 
@@ -269,7 +274,7 @@ def phase(name: str) -> torch.profiler.record_function:
 
 def _detached(out: Tensor) -> Tensor:
     """The same numbers with no history: gradients of what is built on it stop here and wait in `.grad`."""
-    return out.detach().requires_grad_(out.requires_grad)
+    return out.detach().contiguous().requires_grad_(out.requires_grad)
 
 
 def _pass_on(out: Tensor, leaf: Tensor) -> None:
@@ -295,8 +300,9 @@ def _check(model, tokens, targets, mode, token_chunk, head_weights, target_count
             f"targets must have shape (B, T, n) over tokens of {tuple(tokens.shape)}, not {tuple(targets.shape)}"
         )
     n = targets.shape[2]
+    model.check_tokens(tokens)
     model.check_n_future(n)
-    if targets.device.type == "cpu" and targets.numel():
+    if targets.numel():
         bad = ((targets < 0) & (targets != IGNORE)) | (targets >= model.cfg.vocab_size)
         if bool(bad.any()):
             found = int(targets[bad][0])
@@ -308,6 +314,6 @@ def _check(model, tokens, targets, mode, token_chunk, head_weights, target_count
     if target_counts is None:
         return weights, [max(1, count) for count in valid], valid
     counts = target_counts.tolist() if isinstance(target_counts, Tensor) else list(target_counts)
-    if len(counts) != n or any(count < own for count, own in zip(counts, valid, strict=False)):
+    if len(counts) != n or any(not count >= own for count, own in zip(counts, valid, strict=False)):
         raise ValueError(f"target_counts must be {n} counts of at least this call's own {valid}, not {counts}")
     return weights, [max(1, count) for count in counts], valid

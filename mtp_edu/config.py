@@ -182,20 +182,22 @@ class ModelConfig(_Config):
         """Number of trainable numbers, equal to `sum(p.numel() for p in model.parameters())`."""
         return sum(self.parameter_table().values())
 
-    def flops_per_token(self, length: int | None = None, n_future: int | None = None) -> int:
+    def flops_per_token(self, length: int | None = None, n_future: int | Iterable[int] | None = None) -> int:
         """Floating-point operations to train on one token (forward and backward, 3 times the forward).
 
         A multiplication and an addition count as two; causal attention counts half of the T by T square; every head
         counts its own pass through the unembedding, which is why n heads cost more at equal parameters.
-        `length`: window length T, by default max_seq_len. `n_future`: heads trained, by default all.
+        `length`: window length T, by default max_seq_len. `n_future`: how many heads are trained, by default all; or
+        the indices of those that are.
         """
         length = self.max_seq_len if length is None else length
-        n = self.n_future if n_future is None else n_future
+        n_future = self.n_future if n_future is None else n_future
+        trained = list(range(n_future) if isinstance(n_future, int) else n_future)
         d, kv = self.dim, self.n_kv_heads * self.head_dim
         layer = 2 * (2 * d * d + 2 * d * kv + 3 * d * self.ffn_dim) + 2 * length * d
         one_head = 2 * d * d if self.head_type == "linear" else self.layers_per_head * layer
-        heads = len(self.heads_run(range(n))) * one_head
-        forward = self.n_trunk_layers * layer + heads + 2 * n * self.vocab_size * d
+        heads = len(self.heads_run(trained)) * one_head
+        forward = self.n_trunk_layers * layer + heads + 2 * len(trained) * self.vocab_size * d
         return 3 * forward
 
 

@@ -192,7 +192,7 @@ class _Run:
                 start = time.perf_counter()
                 with self.compiled:
                     losses, norm, rate = self.optimizer_step()
-                ran = sum(not math.isnan(loss) for loss in losses)
+                ran = [head for head, loss in enumerate(losses) if not math.isnan(loss)]
                 flops = self.tokens_per_step * self.model.cfg.flops_per_token(self.dataset.length, ran)
                 self.recent.append((time.perf_counter() - start, flops))
                 last = self.step == config.steps

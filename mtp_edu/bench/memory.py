@@ -317,16 +317,16 @@ def _methods(shape: Shape, where: device.Device) -> list[dict]:
 def _add_equal_peak(shape: Shape, case: _Case, peaks, able, rows, exact) -> None:
     """Ours with as many rows as fit into the peak of linear_cross_entropy in the same walk."""
     theirs, ours = "linear_cross_entropy, same walk", f"memory-efficient, {shape.token_chunk} rows"
-    if theirs not in peaks:
+    if theirs not in peaks or peaks[theirs] < peaks[ours]:
         return
-    more = max(0, peaks[theirs] - peaks[ours]) // (4 * (shape.vocab_size + 8 * shape.dim))
+    more = (peaks[theirs] - peaks[ours]) // (4 * (shape.vocab_size + 8 * shape.dim))
     chunk = min(shape.token_chunk + more, shape.rows)
     name, step = f"memory-efficient, {chunk} rows", case.step(token_chunk=chunk)
     if name not in able:
         able[name] = step
         error = _distance(case.gradients(step), exact)
         rows.append({"name": name, "n": case.cfg.n_future, "peak_bytes": case.peak(step), "error": error})
-    rows[-1]["equal_peak_to"] = theirs
+    next(row for row in rows if row["name"] == name)["equal_peak_to"] = theirs
 
 
 def _exact_gradients(case: _Case, shape: Shape) -> list[Tensor]:

@@ -21,7 +21,8 @@ class limit(TorchDispatchMode):
         print(used.peak)
 
     It counts the storages of tensors, not what the system gives the process, so it is the same on every system and
-    device. What was there before does not count, nor do workspaces inside a kernel. For eager code: what
+    device. What was there before does not count, nor does what a kernel or a custom operator holds inside (`memory`
+    sees that). A storage counts with the size that it was made with, on the thread that entered. For eager code: what
     torch.compile has fused is not seen.
     """
 
@@ -33,10 +34,12 @@ class limit(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
-        given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        # What torch.tensor has filled comes in by this operation, and was not seen before.
+        before = () if func is torch.ops.aten.lift_fresh.default else (args, kwargs)
+        given = {t.untyped_storage()._cdata for t in tree_leaves(before) if _holds_memory(t)}
         made = 0
         for tensor in tree_leaves(out):
-            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage()._cdata not in given:
+            if _holds_memory(tensor) and tensor.untyped_storage()._cdata not in given:
                 storage = tensor.untyped_storage()
                 given.add(storage._cdata)
                 size = storage.nbytes()
@@ -52,3 +55,8 @@ class limit(TorchDispatchMode):
 
     def _release(self, size: int) -> None:
         self.live -= size
+
+
+def _holds_memory(value: object) -> bool:
+    """Tensors with a storage: not those of the meta device, and not sparse ones, whose parts are seen by themselves."""
+    return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta

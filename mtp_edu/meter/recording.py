@@ -110,7 +110,9 @@ def memory(fn: Callable[[], Any], model: nn.Module | None = None) -> MemoryTimel
         before["gradient"] = sum(p.grad.numel() * p.grad.element_size() for p in _with_gradient(model))
     changes, phases = _record(fn, device)
     gradients = {p.grad.untyped_storage().data_ptr() for p in _with_gradient(model)} if model is not None else set()
-    row = (model.cfg.vocab_size, model.cfg.dim) if model is not None and hasattr(model, "cfg") else None
+    row = None
+    if model is not None and hasattr(model, "cfg"):
+        row = (model.cfg.vocab_size, model.cfg.dim, 512 if device.type == "cuda" else 1)  # sizes on CUDA are rounded up
     return _timeline(changes, phases, gradients, row, before)
 
 
@@ -193,13 +195,13 @@ def _timeline(changes, phases, gradients, row, before) -> MemoryTimeline:
     return MemoryTimeline(tuple(allocations), seconds, tuple(spans), before)
 
 
-def _whole_rows(size: int, vocab_size: int, dim: int) -> bool:
-    """Whether so many bytes may be rows of V numbers: whole rows, but not a (V, D) matrix. CUDA rounds up to 512.
+def _whole_rows(size: int, vocab_size: int, dim: int, rounded_to: int) -> bool:
+    """Whether so many bytes may be rows of V numbers: whole rows, but not a (V, D) matrix in any format.
 
-    Only the size is known, so a latent (R, D) is taken for logits if R * D is a multiple of V.
+    Only the size is known, so a latent (R, D) is taken for logits if R * D is a multiple of V, and logits of as many
+    rows as make a (V, D) matrix are not.
     """
-    for item in (4, 2, 8):
-        rows, rest = divmod(size, vocab_size * item)
-        if rows and rest < 512 and rest <= size // 100 and rows != dim:
-            return True
-    return False
+    formats = (2, 4, 8)
+    if any(0 <= size - vocab_size * dim * item < rounded_to for item in formats):
+        return False
+    return any(size >= vocab_size * item and size % (vocab_size * item) < rounded_to for item in formats)

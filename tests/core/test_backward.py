@@ -159,6 +159,37 @@ def test_a_frozen_unembedding_passes_gradients_on_and_keeps_none():
     assert_equal_gradients(naive, {name: g for name, g in own.items() if g is not None})
 
 
+def test_autocast_leaves_float64_alone():
+    model = loud_model(n_future=2)
+    tokens = torch.randint(0, 11, (2, 8))
+    targets = mtp.future_targets(tokens, 2)
+    _, exact = gradients(model, tokens, targets)
+    exact = {name: g.clone() for name, g in exact.items()}
+    for mode in ("naive", "memory-efficient"):
+        with torch.autocast("cpu", torch.bfloat16):
+            _, own = gradients(model, tokens, targets, mode=mode)
+        assert_equal_gradients(exact, own)
+
+
+def test_a_scaler_scales_to_rounding_in_float64():
+    model = loud_model(n_future=3)
+    tokens = torch.randint(0, 11, (3, 7))
+    targets = mtp.future_targets(tokens, 3)
+    _, exact = gradients(model, tokens, targets, head_weights=[0.3, 0.7, 1.1])
+    exact = {name: 2.0**16 * g for name, g in exact.items()}
+    scaler = torch.amp.GradScaler("cpu")
+    for options in ({"mode": "naive"}, {"token_chunk": 4}):
+        _, own = gradients(model, tokens, targets, head_weights=[0.3, 0.7, 1.1], grad_scaler=scaler, **options)
+        assert_equal_gradients(exact, own)
+
+
+def test_inference_mode_is_refused():
+    model = loud_model(n_future=2)
+    tokens = torch.randint(0, 11, (2, 8))
+    with torch.inference_mode(), pytest.raises(RuntimeError, match="inference_mode"):
+        mtp.forward_backward(model, tokens, mtp.future_targets(tokens, 2))
+
+
 def test_logits_of_any_size_and_scale_give_finite_losses():
     """exp of a logit may overflow, its difference to the largest does not; a far lower target has a finite loss."""
     model = loud_model(n_future=2).float()
@@ -260,12 +291,14 @@ def test_autocast_errs_no_more_than_the_naive_mode(shape, dtype):
         ({"head_weights": [1.0]}, "head_weights"),
         ({"head_weights": [1.0, -1.0]}, "head_weights"),
         ({"target_counts": [1, 1]}, "target_counts"),
+        ({"target_counts": [float("nan"), 99]}, "target_counts"),
+        ({"tokens": torch.full((2, 6), 77), "targets": torch.full((2, 6, 2), -100)}, "77"),
     ],
 )
 def test_bad_input_is_named(change, named):
     model = loud_model(n_future=3)
     tokens = torch.randint(0, 11, (2, 6))
-    options = {"targets": mtp.future_targets(tokens, 2)} | change
+    options = {"tokens": tokens, "targets": mtp.future_targets(tokens, 2)} | change
     with pytest.raises(ValueError, match=named):
-        mtp.forward_backward(model, tokens, **options)
+        mtp.forward_backward(model, **options)
     assert all(p.grad is None for p in model.parameters())

@@ -102,3 +102,11 @@ def test_unknown_preset_and_unknown_field_are_named():
         mtp.ModelConfig.preset("2M", vocab_size=10)
     with pytest.raises(ValueError, match="n_heads"):
         mtp.ModelConfig.from_dict({"vocab_size": 10, "n_heads": 4})
+
+
+@pytest.mark.parametrize(("order", "run"), [("parallel", 2), ("causal", 4), ("anticausal", 4)])
+def test_flops_of_chosen_heads_count_what_they_read(order, run):
+    cfg = mtp.ModelConfig(vocab_size=100, dim=32, n_layers=6, n_future=4, head_order=order)
+    assert cfg.flops_per_token(16, [0, 1]) == cfg.flops_per_token(16, 2)
+    one_layer = cfg.flops_per_token(16, [0, 3]) - 3 * 2 * 2 * 100 * 32
+    assert one_layer * 6 == (cfg.n_trunk_layers + run) * (cfg.flops_per_token(16, 4) - 3 * 2 * 4 * 100 * 32)

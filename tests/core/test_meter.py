@@ -113,6 +113,12 @@ def test_gradients_that_are_made_are_told_from_what_passes():
     assert timeline.before["gradient"] == 0
 
 
+def test_under_autocast_rounded_matrices_are_not_taken_for_logits():
+    model, step = training_step(n=2, dtype="bfloat16", options={"token_chunk": 24})
+    rows = 24 * model.cfg.vocab_size
+    assert max(meter.memory(step, model).live("logits")) == rows * (2 + 4)  # rounded, and in float32
+
+
 def test_naive_logits_wait_for_each_other():
     model, step = training_step(n=4, options={"mode": "naive"})
     one = 3 * 64 * model.cfg.vocab_size * 4
@@ -169,6 +175,13 @@ def test_the_limit_counts_what_is_alive_and_only_what_is_new():
         assert used.live == 4000  # the view holds all of it
         del view
         assert used.live == 0
+    with meter.limit(10_000) as used:
+        filled = torch.tensor([0.0] * 1000)
+        assert used.live == 4000
+        del filled
+        torch.empty(10**9, device="meta")
+        torch.eye(3).to_sparse()
+        assert used.live == 0 and used.peak == 4000
     with pytest.raises(ValueError, match="bytes=0"):
         meter.limit(0)
 
