@@ -14,6 +14,7 @@ import torch
 from mtp_edu import checkpoint, corpus, probe, recipes
 from mtp_edu.config import HEAD_SCHEDULES, PRESETS, ModelConfig, TrainConfig
 from mtp_edu.decode import generate
+from mtp_edu.decode.sampling import ACCEPTANCES
 from mtp_edu.device import choose
 from mtp_edu.doctor import doctor
 from mtp_edu.model import MultiTokenModel
@@ -97,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--top-p", type=float, default=1.0)
     sub.add_argument("--top-k", type=int)
     sub.add_argument("--seed", type=int, help="the same seed draws the same text")
+    sub.add_argument("--acceptance", choices=ACCEPTANCES, default="lossless", help="typical shifts the distribution")
     sub.add_argument("--device", default="cpu")
     sub.add_argument("--quiet", action="store_true", help="the text alone")
 
@@ -267,6 +269,7 @@ def _generate(options: argparse.Namespace) -> int:
         temperature=options.temperature,
         top_p=options.top_p,
         top_k=options.top_k,
+        acceptance=options.acceptance,
         seed=options.seed,
     )
     print((prompt if not options.quiet else "") + tokenizer.decode(out.tokens))

@@ -2,10 +2,10 @@
 kept, `generate.py` the loop around them."""
 
 from mtp_edu.decode.generate import METHODS, DecodeStep, Generation, generate, stream
-from mtp_edu.decode.sampling import Sampling, accept_lossless, draw
+from mtp_edu.decode.sampling import Sampling, accept_lossless, accept_typical, draw
 from mtp_edu.decode.step import BlockDecoder, accept_greedy
 
 __all__ = [
-    "METHODS", "BlockDecoder", "DecodeStep", "Generation", "Sampling", "accept_greedy", "accept_lossless", "draw",
-    "generate", "stream",
+    "METHODS", "BlockDecoder", "DecodeStep", "Generation", "Sampling", "accept_greedy", "accept_lossless",
+    "accept_typical", "draw", "generate", "stream",
 ]  # fmt: skip

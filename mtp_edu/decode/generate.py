@@ -100,18 +100,20 @@ def stream(
     max_new_tokens: int = 128,
     method: str = "self-speculative",
     n_future: int | None = None,
-    stop_ids: int | Iterable[int] = (),
     temperature: float = 0.0,
     top_p: float = 1.0,
     top_k: int | None = None,
+    acceptance: str = "lossless",
     seed: int | Sequence[int] | None = None,
+    stop_ids: int | Iterable[int] = (),
 ) -> Iterator[DecodeStep]:
     """The steps of `generate`, one by one as they happen.
 
     The first new token comes with the prompt's forward and is the first step's `block[0]`; a text that ends with it
     (max_new_tokens=1, or a stop id at once) has no step.
     """
-    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, Sampling(temperature, top_p, top_k), seed)
+    sampling = Sampling(temperature, top_p, top_k, acceptance)
+    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed)
     run.prefill()
     return run.steps()
 
@@ -122,23 +124,26 @@ def generate(
     max_new_tokens: int = 128,
     method: str = "self-speculative",
     n_future: int | None = None,
-    stop_ids: int | Iterable[int] = (),
     temperature: float = 0.0,
     top_p: float = 1.0,
     top_k: int | None = None,
+    acceptance: str = "lossless",
     seed: int | Sequence[int] | None = None,
+    stop_ids: int | Iterable[int] = (),
 ) -> Generation:
     """Continue one prompt (a list of ids) or many (a list of such lists, of any lengths).
 
     method: "self-speculative" with heads 1..n_future (all by default), or "autoregressive" with head 1 alone.
     stop_ids: a text ends with the first of these, also inside a run of accepted drafts; it is kept as the last token.
     temperature: 0 is greedy; above, tokens are drawn, after top_k and top_p, and drafts are accepted by the lossless
-    rule (decode/sampling.py): the text has the distribution of plain sampling. seed: row i draws from seed + i, or
+    rule (decode/sampling.py): the text has the distribution of plain sampling. acceptance: "typical" is Medusa's
+    rule instead, which keeps more drafts and does not keep the distribution. seed: row i draws from seed + i, or
     from seed[i]; None: a new one. With the same seed a row is the same alone and in any batch.
     Raises ValueError for an empty prompt or batch, ids outside the vocabulary, n_future out of range, temperatures and
     shares that describe no distribution, and a prompt that leaves no room for max_new_tokens within max_seq_len.
     """
-    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, Sampling(temperature, top_p, top_k), seed)
+    sampling = Sampling(temperature, top_p, top_k, acceptance)
+    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed)
     prefill_seconds = run.prefill()
     steps = list(run.steps())
     tokens, stopped = (run.tokens, run.stopped) if run.many else (run.tokens[0], run.stopped[0])

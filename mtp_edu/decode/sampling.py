@@ -7,6 +7,9 @@ p being head 1's distribution there; the first draft that is refused is replaced
 max(0, p - q) made to sum to 1; if none is refused, one more token is drawn from p at the last place. The text then has
 exactly the distribution of plain sampling from head 1. q must be what the draft was really drawn from: temperature,
 top-k and top-p included. Temperature 0 is the limit in which p and q have a single token each.
+
+Typical (Medusa, Cai et al. 2024): a draft is kept if p holds it likely enough. That keeps more drafts and does NOT keep
+the distribution: it is for those who want speed and can judge the text.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ACCEPTANCES = ("lossless", "typical")
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -24,8 +29,11 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int | None = None
+    acceptance: str = "lossless"  # "typical" does not keep the distribution
 
     def __post_init__(self) -> None:
+        if self.acceptance not in ACCEPTANCES:
+            raise ValueError(f"acceptance={self.acceptance!r} must be one of {ACCEPTANCES}")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature={self.temperature} must be at least 0 (0: always the most likely token)")
         if not 0 < self.top_p <= 1:
@@ -78,3 +86,18 @@ def accept_lossless(target: Tensor, source: Tensor, drafts: Tensor, uniform: Ten
         residual = (after - source[rows, kept.clamp(max=drafts.shape[1] - 1)]).clamp(min=0)
         after = torch.where(refused.unsqueeze(-1), residual, after)
     return kept, draw(after, uniform[:, -1])
+
+
+def accept_typical(
+    target: Tensor, drafts: Tensor, uniform: Tensor, epsilon: float = 0.09, delta: float = 0.3
+) -> tuple[Tensor, Tensor]:
+    """The same by Medusa's rule, which does not keep the distribution: p(x) > min(epsilon, delta * exp(-H(p))).
+
+    H(p) is the entropy of head 1's distribution there: where much is open, less likely drafts are kept too. The token
+    that follows is drawn from p. Shapes as in accept_lossless; the defaults are Medusa's.
+    """
+    p = target[:, :-1]  # (B, k-1, V)
+    entropy = torch.special.entr(p).sum(-1)  # (B, k-1)
+    wanted = (delta * (-entropy).exp()).clamp(max=epsilon)
+    kept = (p.gather(-1, drafts.unsqueeze(-1)).squeeze(-1) > wanted).long().cumprod(dim=1).sum(dim=1)  # (B,)
+    return kept, draw(target[torch.arange(len(target), device=target.device), kept], uniform[:, -1])

@@ -239,6 +239,7 @@ def test_the_report_of_ulps_notices_a_wrong_text_and_a_wrong_block(monkeypatch):
         ([[1], []], {}, "prompt 1 of the batch is empty"),
         ([[1], [99]], {}, "99"),
         (["a text"], {}, "the prompt is text"),
+        ([1], {"acceptance": "hopeful"}, "acceptance='hopeful'"),
         ([1], {"temperature": -0.1}, "temperature=-0.1"),
         ([1], {"temperature": 1.0, "top_p": 0.0}, "top_p=0.0"),
         ([1], {"temperature": 1.0, "top_p": 1.5}, "top_p=1.5"),

@@ -12,7 +12,7 @@ import torch
 from core.small_models import loud_model, riddle, trained_model
 
 import mtp_edu as mtp
-from mtp_edu.decode import Sampling, accept_lossless, draw, step
+from mtp_edu.decode import Sampling, accept_lossless, accept_typical, draw, step
 
 ORDERS = ["parallel", "causal", "anticausal"]
 PROMPT = [0, 2, 1, 1]
@@ -163,6 +163,29 @@ def test_classic_mistakes_are_caught(plant, monkeypatch):
     chances = exact(model, Sampling(**options), 5)
     plant(monkeypatch)
     assert sigmas(draws(model, 20_000, 5, **options), chances) > SIGMAS
+
+
+def test_typical_acceptance_keeps_more_and_shifts_the_distribution():
+    model, options = tiny(), {"temperature": 1.0}
+    chances = exact(model, Sampling(**options), 5)
+    assert sigmas(draws(model, 20_000, 5, acceptance="typical", **options), chances) > SIGMAS
+    trained, kept = trained_model(), {}
+    for acceptance in ("lossless", "typical"):
+        out = mtp.generate(trained, beginnings(40), 40, seed=0, acceptance=acceptance, temperature=0.6)
+        kept[acceptance] = out.tokens_per_forward
+    assert kept["typical"] > 1.02 * kept["lossless"]
+    greedy = mtp.generate(trained, beginnings(4), 40)
+    assert mtp.generate(trained, beginnings(4), 40, acceptance="typical").tokens == greedy.tokens
+
+
+def test_typical_acceptance_follows_its_formula():
+    p = torch.tensor([[[0.5, 0.3, 0.1, 0.1], [0.97, 0.01, 0.01, 0.01], [0.25, 0.25, 0.25, 0.25]]]).double()
+    entropy = -(p * p.log()).sum(-1)
+    assert 0.3 * float((-entropy[0, 0]).exp()) == pytest.approx(0.0932, abs=1e-3)  # above epsilon, so 0.09 counts
+    one = torch.zeros(1, 3)
+    assert accept_typical(p, torch.tensor([[2, 0]]), one)[0].tolist() == [2]  # 0.1 > 0.09
+    assert accept_typical(p, torch.tensor([[2, 1]]), one)[0].tolist() == [1]  # 0.01 is not
+    assert accept_typical(p, torch.tensor([[2, 0]]), one, epsilon=0.2, delta=0.5)[0].tolist() == [0]
 
 
 def test_the_rule_keeps_all_of_equal_distributions_and_none_of_disjoint_ones():
