@@ -19,11 +19,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mtp_edu import corpus, device, meter
-from mtp_edu.backward import MemoryEfficientWalk, forward_backward
+from mtp_edu.backward import forward_backward
 from mtp_edu.bench.results import store
+from mtp_edu.bench.rival_losses import PeerWalk, joint, rivals
 from mtp_edu.bench.timing import take_turns
 from mtp_edu.config import ModelConfig
 from mtp_edu.model import MultiTokenModel
@@ -137,18 +137,18 @@ class _Case:
 
         return run
 
-    def peer(self, loss: Callable[[Tensor, Tensor, Tensor], Tensor], joint: bool) -> Callable[[], None]:
+    def peer(self, loss: Callable[[Tensor, Tensor, Tensor], Tensor], jointly: bool) -> Callable[[], None]:
         """The same step with somebody else's loss: a function of latents (R, D), the unembedding and targets (R,)."""
 
         def run() -> None:
             with self.where.autocast():
-                if joint:
-                    _joint(self.model, self.tokens, self.targets, loss)
+                if jointly:
+                    joint(self.model, self.tokens, self.targets, loss)
                 else:
                     counts = (self.targets != corpus.IGNORE).sum((0, 1)).tolist()
                     scales = {k: 1 / count for k, count in enumerate(counts)}
                     sums = torch.zeros(len(counts), device=self.tokens.device)
-                    self.model(self.tokens, walk=_PeerWalk(self.targets, scales, sums, loss))
+                    self.model(self.tokens, walk=PeerWalk(self.targets, scales, sums, loss))
 
         return run
 
@@ -178,73 +178,6 @@ def _code(count: int, vocab_size: int) -> Tensor:
     if vocab_size > 256:
         ids = ids[:-1] * 256 + ids[1:]
     return ids.repeat(1 + count // len(ids))[:count] % vocab_size
-
-
-class _PeerWalk(MemoryEfficientWalk):
-    """Our walk over the heads, another's loss: it is backpropagated at once, like our own."""
-
-    def __init__(self, targets: Tensor, scales: dict[int, float], sums: Tensor, loss: Callable) -> None:
-        super().__init__(targets, scales, sums, None, None)
-        self.loss_function = loss
-
-    def add_own_loss(self, head: int, leaf: Tensor) -> None:
-        rows = leaf.detach().flatten(0, 1).requires_grad_()
-        weight = self.model.unembedding(head).weight
-        summed = self.loss_function(self.model.norm(rows), weight, self.targets[..., head].flatten())
-        (summed * self.scales[head]).backward()
-        leaf.grad = rows.grad.view_as(leaf) if leaf.grad is None else leaf.grad + rows.grad.view_as(leaf)
-
-
-def _joint(model: MultiTokenModel, tokens: Tensor, targets: Tensor, loss: Callable) -> None:
-    """All heads forward, then one backward: how fused losses are used where nobody walks."""
-    n = targets.shape[2]
-    context = model.context(tokens)
-    latents = model.heads(model.trunk(model.embedding(tokens), context), context, range(n))
-    total = 0.0
-    for head, latent in enumerate(latents):
-        own = targets[..., head].flatten()
-        summed = loss(model.norm(latent.flatten(0, 1)), model.unembedding(head).weight, own)
-        total = total + summed / (own != corpus.IGNORE).sum()
-    total.backward()
-
-
-def _peers(chunk: int, where: device.Device) -> dict[str, Callable | str]:
-    """Others' fused losses, summed over rows; or why one is absent."""
-    found: dict[str, Callable | str] = {}
-    if hasattr(torch.nn, "LinearCrossEntropyOptions"):
-        options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=chunk)
-
-        def torch_loss(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-            x, weight = x.to(where.dtype), weight.to(where.dtype)
-            return F.linear_cross_entropy(x, weight, targets, reduction="sum", options=options)
-
-        found["linear_cross_entropy"] = torch_loss
-    else:
-        found["linear_cross_entropy"] = f"PyTorch has it from 2.13; this is {torch.__version__}"
-    for name, make in (("Liger", _liger), ("Cut-Cross-Entropy", _cut_cross_entropy)):
-        if where.device.type != "cuda":
-            found[name] = "its kernels need CUDA"
-            continue
-        try:
-            found[name] = make(where)
-        except Exception as error:  # whatever a foreign package raises on import is the reason why it is absent
-            found[name] = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-    return found
-
-
-def _liger(where: device.Device) -> Callable:
-    from liger_kernel.transformers.fused_linear_cross_entropy import LigerFusedLinearCrossEntropyLoss
-
-    loss = LigerFusedLinearCrossEntropyLoss(ignore_index=corpus.IGNORE, reduction="sum", accum_dtype=torch.float32)
-    return lambda x, weight, targets: loss(weight.to(where.dtype), x.to(where.dtype), targets)
-
-
-def _cut_cross_entropy(where: device.Device) -> Callable:
-    from cut_cross_entropy import linear_cross_entropy
-
-    return lambda x, weight, targets: linear_cross_entropy(
-        x.to(where.dtype), weight.to(where.dtype), targets, ignore_index=corpus.IGNORE, reduction="sum", impl="cce"
-    )
 
 
 # --- the three parts -----------------------------------------------------------------------------------------------
@@ -291,9 +224,9 @@ def _methods(shape: Shape, where: device.Device) -> list[dict]:
         "memory-efficient": case.step(),
         f"memory-efficient, {shape.token_chunk} rows": case.step(token_chunk=shape.token_chunk),
     }
-    for name, loss in _peers(shape.token_chunk, where).items():
-        steps[f"{name}, same walk"] = case.peer(loss, joint=False) if callable(loss) else loss
-        steps[f"{name}, heads jointly"] = case.peer(loss, joint=True) if callable(loss) else loss
+    for name, loss in rivals(shape.token_chunk, where).items():
+        steps[f"{name}, same walk"] = case.peer(loss, jointly=False) if callable(loss) else loss
+        steps[f"{name}, heads jointly"] = case.peer(loss, jointly=True) if callable(loss) else loss
     exact = _exact_gradients(case, shape)
     rows, able, peaks = [], {}, {}
     for name, step in steps.items():

@@ -97,9 +97,9 @@ def test_a_wrong_loss_would_show_as_an_error():
     def careful(x, weight, targets):
         return torch.nn.functional.cross_entropy(x @ weight.T, targets, reduction="sum", ignore_index=-100)
 
-    for joint in (False, True):
-        assert memory._distance(case.gradients(case.peer(careful, joint)), exact) < 1e-5
-        assert memory._distance(case.gradients(case.peer(careless, joint)), exact) > 1e-3
+    for jointly in (False, True):
+        assert memory._distance(case.gradients(case.peer(careful, jointly)), exact) < 1e-5
+        assert memory._distance(case.gradients(case.peer(careless, jointly)), exact) > 1e-3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a bash script")
