@@ -24,7 +24,7 @@ from mtp_edu.heads import TRUNK
 from mtp_edu.model import MultiTokenModel
 
 MODES = ("memory-efficient", "naive")
-PHASE = "mtp_edu: "  # what the names of the phases begin with in a profiler's trace; meter.py reads them
+PHASE = "mtp_edu: "  # what the names of the phases begin with in a profiler's trace; meter/ reads them
 
 
 def forward_backward(
@@ -195,8 +195,9 @@ class _UnembeddingLoss:
     """Sum of the losses of some rows under one unembedding, and its gradient times `scale`, without autograd.
 
     The logits of `rows` rows at most are alive, in one buffer: they turn into the softmax and into its gradient in
-    place. The unembedding's gradient is added to its `.grad` in place by the matrix product itself: no second (V, D)
-    matrix ever exists, whatever n. (So autograd hooks on the unembedding see nothing.)
+    place. The unembedding's gradient is added to its `.grad` in place by the matrix product itself: in one format no
+    second (V, D) matrix ever exists, whatever n. (Autocast needs a rounded copy of the weights, and a product to be
+    added where a device cannot add mixed formats in place. Autograd hooks on the unembedding see nothing.)
 
     How others do it. torch.nn.functional.linear_cross_entropy (2.13, with options) and Liger's fused loss walk over
     the same chunks, but fill a (V, D) gradient of their own in every call, which waits for the backward and is then
@@ -268,7 +269,7 @@ def _zeros(model: MultiTokenModel, n: int) -> Tensor:
 
 
 def phase(name: str) -> torch.profiler.record_function:
-    """A stretch of work that profilers show by this name: "trunk forward", "head 3 loss"; meter.py tells by it."""
+    """A stretch of work that profilers show by this name: "trunk forward", "head 3 loss"; meter/ tells by it."""
     return torch.profiler.record_function(PHASE + name)
 
 

@@ -80,8 +80,8 @@ class BlockDecoder:
         The result's verdicts (B, 1) are the first new tokens, and its drafts follow them.
         """
         positions = torch.arange(prompt.shape[1], device=prompt.device).expand_as(prompt)
-        last = (prompt.shape[1] if lengths is None else lengths) - torch.ones_like(prompt[:, 0])  # (B,)
         rows = torch.arange(len(prompt), device=prompt.device)
+        last = torch.full_like(rows, prompt.shape[1] - 1) if lengths is None else lengths - 1  # (B,)
         latents = [latent[rows, last] for latent in self.latents(prompt, positions)]  # k times (B, D)
         logits = self.model.unembed(latents[0], 0)  # (B, V)
         if self.sampling is None:
