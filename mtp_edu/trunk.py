@@ -41,11 +41,12 @@ class Context:
     """What every block needs to know about the positions it runs at.
 
     rope: (2, T, E), or (2, B, 1, T, E) when rows stand at different positions.
-    Only when decoding with a cache: positions (B, T), the slot of each token, and mask (B, 1, T, S), what it may see.
+    Only when decoding with a cache: slots (B, T), where each token's keys and values go, and mask (B, 1, T, S), which
+    slots it may see.
     """
 
     rope: Tensor
-    positions: Tensor | None = None
+    slots: Tensor | None = None
     mask: Tensor | None = None
 
 
@@ -61,12 +62,18 @@ class KVCache:
         self.keys = torch.zeros(shape, device=device, dtype=dtype)
         self.values = torch.zeros(shape, device=device, dtype=dtype)
 
-    def write(self, positions: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Put keys, values (B, K, T, E) at positions (B, T) of their own rows; give back the whole cache."""
-        index = positions[:, None, :, None].expand_as(keys)  # (B, K, T, E)
+    def write(self, slots: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Put keys, values (B, K, T, E) into slots (B, T) of their own rows; give back the whole cache."""
+        index = slots[:, None, :, None].expand_as(keys)  # (B, K, T, E)
         self.keys.scatter_(2, index, keys.to(self.keys.dtype))
         self.values.scatter_(2, index, values.to(self.values.dtype))
         return self.keys, self.values
+
+    def copy(self, source: Tensor, target: Tensor) -> None:
+        """Copy the entries of the slots source (B, T) to the slots target (B, T), row by row."""
+        for entries in (self.keys, self.values):
+            rows = torch.arange(len(source), device=source.device)[:, None]  # (B, 1)
+            entries[rows, :, target] = entries[rows, :, source]  # (B, T, K, E)
 
 
 class Attention(nn.Module):
@@ -88,7 +95,7 @@ class Attention(nn.Module):
         if cache is None:
             out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.grouped)
         else:
-            k, v = cache.write(context.positions, k, v)  # (B, K, S, E)
+            k, v = cache.write(context.slots, k, v)  # (B, K, S, E)
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=context.mask, enable_gqa=self.grouped)
         return self.wo(rearrange(out, "b h t e -> b t (h e)"))  # (B, T, D)
 

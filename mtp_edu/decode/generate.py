@@ -1,4 +1,4 @@
-"""Plain and self-speculative decoding of one prompt or of many: the loop around the static step.
+"""Plain, self-speculative and tree decoding of one prompt or of many: the loop around the static step.
 
 `stream` yields what every forward did; `generate` collects it. Greedy speculation gives the text that plain greedy
 decoding gives, in fewer forwards (paper, section 3.2, Tables S2 and S3); sampled, it has the same distribution.
@@ -16,13 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtp_edu.decode.compiled import CompiledStep, can_compile, rounded_places
 from mtp_edu.decode.sampling import Sampling
-from mtp_edu.decode.step import BlockDecoder
+from mtp_edu.decode.step import BlockDecoder, StepResult
+from mtp_edu.decode.tree import DraftTree, TreeDecoder
 from mtp_edu.device import synchronize
 from mtp_edu.model import MultiTokenModel
 
-METHODS = ("self-speculative", "autoregressive")
-
+METHODS = ("self-speculative", "autoregressive", "tree")
+WIDTHS = (3, 2, 1)  # candidates of heads 2, 3, 4 in the tree that is taken if none is given; one of each head beyond
 
 Prompt = Sequence[int]
 
@@ -36,6 +38,9 @@ class DecodeStep:
     the token drawn after them; what it holds most likely beyond). accepted: drafts kept, 0..k-1. tokens: what this
     step adds to the text, the accepted drafts and then head 1's own token, cut at a stop id or at the limit. drafts:
     the k-1 next drafts. seconds: time of this forward, for all rows together. row, forward: numbered from 0.
+
+    Of a tree, block and drafts hold all its nodes (the root first in the block), and path the accepted ones, root
+    included, by their index; verdicts are those along the path.
     """
 
     position: int
@@ -47,6 +52,7 @@ class DecodeStep:
     seconds: float
     row: int = 0
     forward: int = 0
+    path: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Generation:
     stopped: bool | list[bool]  # by a stop id, not by the limit
     method: str
     n_future: int
+    compile_seconds: float = 0.0  # part of neither prefill_seconds nor seconds
 
     @property
     def forwards(self) -> int:
@@ -106,6 +113,8 @@ def stream(
     acceptance: str = "lossless",
     seed: int | Sequence[int] | None = None,
     stop_ids: int | Iterable[int] = (),
+    tree: DraftTree | None = None,
+    compile: bool = False,
 ) -> Iterator[DecodeStep]:
     """The steps of `generate`, one by one as they happen.
 
@@ -113,7 +122,7 @@ def stream(
     (max_new_tokens=1, or a stop id at once) has no step.
     """
     sampling = Sampling(temperature, top_p, top_k, acceptance)
-    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed)
+    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed, tree, compile)
     run.prefill()
     return run.steps()
 
@@ -130,30 +139,38 @@ def generate(
     acceptance: str = "lossless",
     seed: int | Sequence[int] | None = None,
     stop_ids: int | Iterable[int] = (),
+    tree: DraftTree | None = None,
+    compile: bool = False,
 ) -> Generation:
     """Continue one prompt (a list of ids) or many (a list of such lists, of any lengths).
 
-    method: "self-speculative" with heads 1..n_future (all by default), or "autoregressive" with head 1 alone.
+    method: "self-speculative" with heads 1..n_future (all by default), "autoregressive" with head 1 alone, or "tree"
+    with several candidates of every head; tree: which ones (decode/tree.py), by default 3 of head 2, 2 of head 3
+    behind each of them, 1 of the heads beyond.
     stop_ids: a text ends with the first of these, also inside a run of accepted drafts; it is kept as the last token.
     temperature: 0 is greedy; above, tokens are drawn, after top_k and top_p, and drafts are accepted by the lossless
     rule (decode/sampling.py): the text has the distribution of plain sampling. acceptance: "typical" is Medusa's
     rule instead, which keeps more drafts and does not keep the distribution. seed: row i draws from seed + i, or
     from seed[i]; None: a new one. With the same seed a row is the same alone and in any batch.
+    compile: run compiled steps (decode/compiled.py); the first text of a shape waits for the compiler, and
+    `compile_seconds` says how long. Compiled and eager steps round differently.
     Raises ValueError for an empty prompt or batch, ids outside the vocabulary, n_future out of range, temperatures and
     shares that describe no distribution, and a prompt that leaves no room for max_new_tokens within max_seq_len.
     """
     sampling = Sampling(temperature, top_p, top_k, acceptance)
-    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed)
+    run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed, tree, compile)
     prefill_seconds = run.prefill()
     steps = list(run.steps())
     tokens, stopped = (run.tokens, run.stopped) if run.many else (run.tokens[0], run.stopped[0])
-    return Generation(tokens, steps, prefill_seconds, stopped, method, run.k)
+    return Generation(tokens, steps, prefill_seconds, stopped, method, run.k, run.compile_seconds)
 
 
 class _Run:
     """Texts being written, one per row."""
 
-    def __init__(self, model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed) -> None:
+    def __init__(
+        self, model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed, tree, compile
+    ) -> None:
         if method not in METHODS:
             raise ValueError(f"method={method!r} must be one of {METHODS}")
         self.many, prompts = _rows(prompt)
@@ -162,6 +179,9 @@ class _Run:
         self.k = model.check_n_future(n_future)
         if method == "autoregressive":
             self.k = 1
+        self.tree = _tree(model, method, tree, n_future)
+        if self.tree:
+            self.k = self.tree.n_future
         longest, most = max(map(len, prompts)), model.cfg.max_seq_len
         if longest + max_new_tokens > most:
             raise ValueError(
@@ -177,15 +197,22 @@ class _Run:
         self.limit = max_new_tokens
         drawn = sampling if sampling.temperature > 0 else None
         self.generators = [np.random.default_rng(own) for own in _seeds(seed, len(prompts))] if drawn else None
-        self.decoder = BlockDecoder(model, self.k, len(prompts), longest + max_new_tokens, drawn)
+        compiled, places = compile and can_compile(self.device), longest + max_new_tokens
+        if compiled:
+            places = rounded_places(places, most)
+        if self.tree:
+            self.decoder = TreeDecoder(model, self.tree, len(prompts), places, drawn)
+        else:
+            self.decoder = BlockDecoder(model, self.k, len(prompts), places, drawn)
+        self.compiled, self.compile_seconds = CompiledStep(self.decoder) if compiled else None, 0.0
         self.tokens: list[list[int]] = [[] for _ in prompts]
         self.stopped = [False for _ in prompts]
 
     def uniform(self) -> Tensor | None:
-        """Random numbers of one forward, (B, 2k - 1), each row from its own seed; None if greedy."""
+        """Random numbers of one forward, (B, numbers), each row from its own seed; None if greedy."""
         if self.generators is None:
             return None
-        numbers = np.stack([generator.random(2 * self.k - 1) for generator in self.generators])
+        numbers = np.stack([generator.random(self.decoder.numbers) for generator in self.generators])
         return torch.from_numpy(numbers).to(self.device)
 
     def prefill(self) -> float:
@@ -196,31 +223,52 @@ class _Run:
         for row, first in enumerate(result.verdicts[:, 0].tolist()):
             self.commit(row, [first])
         synchronize(self.device)
-        return time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        if self.compiled:
+            self.warm_up()
+        return seconds
+
+    def warm_up(self) -> None:
+        """Run the first step once more than needed: nothing it writes is seen before the real one writes the same."""
+        start = time.perf_counter()
+        numbers = self.generators and torch.zeros(
+            len(self.tokens), self.decoder.numbers, dtype=torch.float64, device=self.device
+        )
+        for _ in range(3 if self.device.type == "cuda" else 1):  # a CUDA graph warms up, is recorded, and runs
+            self.compiled(self.block, self.starts(), self.source, numbers)
+        synchronize(self.device)
+        self.compile_seconds = time.perf_counter() - start
 
     def finished(self, row: int) -> bool:
         return self.stopped[row] or len(self.tokens[row]) >= self.limit
 
+    def starts(self) -> Tensor:
+        """Position of each row's last committed token, (B,)."""
+        written = [length + len(tokens) - 1 for length, tokens in zip(self.lengths, self.tokens, strict=True)]
+        return torch.tensor(written, device=self.device)
+
     def steps(self) -> Iterator[DecodeStep]:
-        starts = [length + len(tokens) - 1 for length, tokens in zip(self.lengths, self.tokens, strict=True)]
-        forward = 0
+        run, forward = self.compiled or self.decoder.step, 0
         while rows := [row for row in range(len(self.tokens)) if not self.finished(row)]:
             begin = time.perf_counter()
-            where = torch.tensor(starts, device=self.device)
-            result = self.decoder.step(self.block, where, self.source, self.uniform())
+            starts = self.starts()  # a row that has ended stays where it is
+            result = run(self.block, starts, self.source, self.uniform())
             following = result.verdicts.gather(1, result.accepted[:, None])  # (B, 1)
-            blocks, drafts = self.block.tolist(), result.drafts.tolist()
-            verdicts, accepted = result.verdicts.tolist(), result.accepted.tolist()
+            before = self.block
             self.block, self.source = torch.cat([following, result.drafts], dim=1), result.source
-            kept = {row: self.commit(row, verdicts[row][: accepted[row] + 1]) for row in rows}
+            blocks, found = before.tolist(), _to_lists(result)
+            kept = {row: self.commit(row, found.verdicts[row][: found.accepted[row] + 1]) for row in rows}
             seconds = time.perf_counter() - begin
             for row in rows:
+                depth = found.accepted[row]
                 yield DecodeStep(
-                    starts[row], tuple(blocks[row]), tuple(verdicts[row]), accepted[row], tuple(kept[row]),
-                    tuple(drafts[row]), seconds, row, forward,
+                    self.lengths[row] + len(self.tokens[row]) - len(kept[row]) - 1, tuple(blocks[row]),
+                    tuple(found.verdicts[row]), depth, tuple(kept[row]), tuple(found.drafts[row]), seconds, row,
+                    forward, tuple(found.path[row][: depth + 1]) if found.path else (),
                 )  # fmt: skip
-                starts[row] += len(kept[row])  # a row that has ended stays where it is
             forward += 1
+        if self.compiled:
+            self.compiled.close()
 
     def commit(self, row: int, tokens: list[int]) -> list[int]:
         """Add tokens to a row's text up to the first stop id or the limit; return those that were added."""
@@ -249,6 +297,36 @@ def _rows(prompt: Prompt | Sequence[Prompt]) -> tuple[bool, list[list[int]]]:
     if not all(rows):
         raise ValueError(f"prompt {rows.index([])} of the batch is empty: give each at least one token to continue")
     return True, rows
+
+
+def _tree(model: MultiTokenModel, method: str, tree: DraftTree | None, n_future: int | None) -> DraftTree | None:
+    """The tree to draft, or None if the method drafts none."""
+    if method != "tree":
+        if tree is not None:
+            raise ValueError(f"a tree was given with method={method!r}: use method='tree'")
+        return None
+    if tree is None:
+        n = model.check_n_future(n_future)
+        if n == 1:
+            raise ValueError("method='tree' drafts with heads 2 and beyond: n_future must be at least 2")
+        return DraftTree.full([*WIDTHS, *[1] * n][: n - 1])
+    if tree.n_future != (tree.n_future if n_future is None else n_future) or tree.n_future > model.cfg.n_future:
+        raise ValueError(
+            f"the tree is {tree.n_future - 1} deep and needs n_future={tree.n_future}; n_future={n_future} was asked "
+            f"for, and the model has {model.cfg.n_future} heads"
+        )
+    return tree
+
+
+def _to_lists(result: StepResult) -> StepResult:
+    """The same in Python's numbers, fetched from the device all at once."""
+    parts = [result.accepted[:, None], result.verdicts, result.drafts]
+    if result.path is not None:
+        parts.append(result.path)
+    widths = [part.shape[1] for part in parts]
+    columns = torch.cat(parts, dim=1).cpu().split(widths, dim=1)
+    accepted, *others = [column.tolist() for column in columns]
+    return StepResult(others[0], [row[0] for row in accepted], others[1], None, others[2] if len(others) > 2 else None)
 
 
 def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:

@@ -88,16 +88,22 @@ def accept_lossless(target: Tensor, source: Tensor, drafts: Tensor, uniform: Ten
     return kept, draw(after, uniform[:, -1])
 
 
+def typical_threshold(p: Tensor, epsilon: float = 0.09, delta: float = 0.3) -> Tensor:
+    """The probability that Medusa asks of a draft where head 1 holds p (..., V): min(epsilon, delta * exp(-H(p))).
+
+    H(p) is the entropy: where much is open, less likely drafts are kept too. The defaults are Medusa's.
+    """
+    return (delta * (-torch.special.entr(p).sum(-1)).exp()).clamp(max=epsilon)
+
+
 def accept_typical(
     target: Tensor, drafts: Tensor, uniform: Tensor, epsilon: float = 0.09, delta: float = 0.3
 ) -> tuple[Tensor, Tensor]:
-    """The same by Medusa's rule, which does not keep the distribution: p(x) > min(epsilon, delta * exp(-H(p))).
+    """The same by Medusa's rule, which does not keep the distribution: drafts more likely than `typical_threshold`.
 
-    H(p) is the entropy of head 1's distribution there: where much is open, less likely drafts are kept too. The token
-    that follows is drawn from p. Shapes as in accept_lossless; the defaults are Medusa's.
+    The token that follows them is drawn from head 1's distribution there. Shapes as in accept_lossless.
     """
     p = target[:, :-1]  # (B, k-1, V)
-    entropy = torch.special.entr(p).sum(-1)  # (B, k-1)
-    wanted = (delta * (-entropy).exp()).clamp(max=epsilon)
-    kept = (p.gather(-1, drafts.unsqueeze(-1)).squeeze(-1) > wanted).long().cumprod(dim=1).sum(dim=1)  # (B,)
+    likely = p.gather(-1, drafts.unsqueeze(-1)).squeeze(-1) > typical_threshold(p, epsilon, delta)  # (B, k-1)
+    kept = likely.long().cumprod(dim=1).sum(dim=1)  # (B,)
     return kept, draw(target[torch.arange(len(target), device=target.device), kept], uniform[:, -1])

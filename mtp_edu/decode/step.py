@@ -17,6 +17,7 @@ in the same way. When sampling, uniform random numbers come in as an input, so t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -32,48 +33,72 @@ class StepResult:
     """What a step has decided.
 
     verdicts: (B, k), the accepted drafts, then head 1's own token, then what it holds most likely. accepted: (B,)
-    drafts kept, 0..k-1. drafts: (B, k-1) the next ones. source: (B, k-1, V), what they were drawn from; greedy: None.
+    drafts kept, 0..k-1. drafts: (B, k-1) the next ones, of a tree (B, N-1). source: (B, k-1, V), what they were drawn
+    from; None if greedy or a tree. path: (B, k), the nodes of a tree that were accepted, root first; else None.
     """
 
     verdicts: Tensor
     accepted: Tensor
     drafts: Tensor
     source: Tensor | None = None
+    path: Tensor | None = None
 
 
 class BlockDecoder:
     """Runs a model block by block over a cache. It holds the cache; who decides what is committed is the caller."""
 
     def __init__(
-        self, model: MultiTokenModel, n_future: int, rows: int, places: int, sampling: Sampling | None = None
+        self,
+        model: MultiTokenModel,
+        n_future: int,
+        rows: int,
+        places: int,
+        sampling: Sampling | None = None,
+        scratch: int = 0,
     ) -> None:
-        """places: the longest text, prompt included; the cache has k places more, for drafts past the end.
+        """places: the longest text, prompt included; the cache has k places more, for drafts past the end, and
+        `scratch` slots behind them.
 
-        sampling: None for greedy decoding; otherwise every call takes uniform numbers (B, 2k - 1) in [0, 1): k for
-        the verdicts and the token that follows them, k-1 to draw the next drafts.
+        sampling: None for greedy decoding; otherwise every call takes `numbers` uniform numbers per row in [0, 1):
+        k for the verdicts and the token that follows them, k-1 to draw the next drafts.
         """
-        self.sampling = sampling
+        self.sampling, self.numbers = sampling, 2 * n_future - 1
         cfg, weight = model.cfg, model.norm.weight
         self.model, self.k = model, n_future
-        self.needed = set(cfg.heads_run(range(n_future)))
         self.places = places + n_future
+        slots = self.places + scratch
 
-        def caches(count: int) -> list[KVCache]:
-            return [KVCache(cfg, rows, self.places, weight.device, weight.dtype) for _ in range(count)]
+        def layers(count: int) -> list[KVCache]:
+            return [KVCache(cfg, rows, slots, weight.device, weight.dtype) for _ in range(count)]
 
-        self.trunk_caches = caches(cfg.n_trunk_layers)
-        self.head_caches = [caches(head.depth if i in self.needed else 0) for i, head in enumerate(model.heads)]
+        needed = set(cfg.heads_run(range(n_future)))
+        self.trunk_caches = layers(cfg.n_trunk_layers)
+        self.head_caches = [layers(head.depth if i in needed else 0) for i, head in enumerate(model.heads)]
 
-    @torch.inference_mode()
-    def latents(self, tokens: Tensor, positions: Tensor) -> list[Tensor]:
-        """Run tokens (B, T) at positions (B, T), filling the cache; latents (B, T, D) of heads 1..k."""
-        slots = torch.arange(self.places, device=tokens.device)
-        mask = (slots <= positions[..., None]).unsqueeze(1)  # (B, 1, T, S): each token sees the past and itself
-        context = Context(self.model.rope_at(positions), positions, mask)
+    def caches(self) -> Iterator[KVCache]:
+        """Of every layer, the trunk's and the heads'."""
+        yield from self.trunk_caches
+        for head in self.head_caches:
+            yield from head
+
+    @torch.no_grad()
+    def latents(
+        self, tokens: Tensor, positions: Tensor, slots: Tensor | None = None, mask: Tensor | None = None
+    ) -> list[Tensor]:
+        """Run tokens (B, T) at positions (B, T), filling the cache; latents (B, T, D) of heads 1..k.
+
+        slots: (B, T), where keys and values go if not at the positions; mask: (B, 1, T, slots), what each token sees
+        if not the past and itself.
+        """
+        slots = positions if slots is None else slots
+        if mask is None:
+            every = torch.arange(self.trunk_caches[0].keys.shape[2], device=tokens.device)
+            mask = (every <= positions[..., None]).unsqueeze(1)
+        context = Context(self.model.rope_at(positions), slots, mask)
         trunk = self.model.trunk(self.model.embedding(tokens), context, self.trunk_caches)
         return self.model.heads(trunk, context, range(self.k), self.head_caches)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def prefill(self, prompt: Tensor, lengths: Tensor | None = None, uniform: Tensor | None = None) -> StepResult:
         """Read prompts (B, P), padded on the right where lengths (B,) are smaller than P.
 
@@ -91,7 +116,7 @@ class BlockDecoder:
         drafts, source = self._draft(latents, uniform)
         return StepResult(first[:, None], torch.zeros_like(first), drafts, source)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(
         self, block: Tensor, start: Tensor, source: Tensor | None = None, uniform: Tensor | None = None
     ) -> StepResult:
@@ -119,15 +144,20 @@ class BlockDecoder:
         return StepResult(verdicts, accepted, drafts, source)
 
     def _draft(self, latents: list[Tensor], uniform: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Drafts (B, k-1) of heads 2..k from their latents (B, D), and what they were drawn from (B, k-1, V)."""
-        logits = [self.model.unembed(x, head) for head, x in enumerate(latents) if head]
-        if not logits:  # k = 1 drafts nothing
-            logits = [latents[0].new_zeros(len(latents[0]), self.model.cfg.vocab_size)]
-        logits = torch.stack(logits, dim=1)[:, : self.k - 1]  # (B, k-1, V)
+        """Drafts (B, k-1) of heads 2..k from the latents (B, D) of heads 1..k, and what they were drawn from."""
+        logits = self._draft_logits(latents)
         if self.sampling is None:
             return logits.argmax(-1), None
         source = self.sampling.distribution(logits)  # (B, k-1, V)
         return draw(source, uniform[:, self.k :]), source
+
+    def _draft_logits(self, latents: list[Tensor]) -> Tensor:
+        """Logits (B, k-1, V) of heads 2..k. An unembedding that they share is read once for all of them."""
+        if self.k == 1:  # plain decoding drafts nothing
+            return latents[0].new_zeros(len(latents[0]), 0, self.model.cfg.vocab_size)
+        if not self.model.cfg.replicated_unembedding:
+            return self.model.unembed(torch.stack(latents[1:], dim=1), 1)
+        return torch.stack([self.model.unembed(x, head) for head, x in enumerate(latents[1:], 1)], dim=1)
 
 
 def accept_greedy(drafts: Tensor, verdicts: Tensor) -> Tensor:
