@@ -13,7 +13,7 @@ import torch
 
 from mtp_edu import checkpoint, corpus, probe, recipes
 from mtp_edu.config import HEAD_SCHEDULES, PRESETS, ModelConfig, TrainConfig
-from mtp_edu.decode import generate
+from mtp_edu.decode import METHODS, generate
 from mtp_edu.decode.sampling import ACCEPTANCES
 from mtp_edu.device import choose
 from mtp_edu.doctor import doctor
@@ -92,13 +92,14 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("checkpoint", help="a folder, or the name of a pretrained model")
     sub.add_argument("prompt", help="the text to continue, or - for standard input")
     sub.add_argument("--max-new-tokens", type=int, default=128)
-    sub.add_argument("--method", choices=["self-speculative", "autoregressive"], default="self-speculative")
+    sub.add_argument("--method", choices=METHODS, default="self-speculative")
     sub.add_argument("--n-future", type=int)
     sub.add_argument("--temperature", type=float, default=0.0, help="0, the default, is greedy")
     sub.add_argument("--top-p", type=float, default=1.0)
     sub.add_argument("--top-k", type=int)
     sub.add_argument("--seed", type=int, help="the same seed draws the same text")
-    sub.add_argument("--acceptance", choices=ACCEPTANCES, default="lossless", help="typical shifts the distribution")
+    sub.add_argument("--acceptance", choices=list(ACCEPTANCES), default="lossless", help="typical shifts the distribution")
+    sub.add_argument("--compile", action="store_true", help="compiled steps: worth their wait for many texts")
     sub.add_argument("--device", default="cpu")
     sub.add_argument("--quiet", action="store_true", help="the text alone")
 
@@ -271,6 +272,7 @@ def _generate(options: argparse.Namespace) -> int:
         top_k=options.top_k,
         acceptance=options.acceptance,
         seed=options.seed,
+        compile=options.compile,
     )
     print((prompt if not options.quiet else "") + tokenizer.decode(out.tokens))
     if not options.quiet:

@@ -79,12 +79,15 @@ class Judged:
 class Acceptance:
     """How drafts fare along a text, every position being a place to draft from (teacher-forced).
 
-    main: judged by the main head's own choices on the true prefix, as decoding judges them. text: judged by the
-    tokens that stand there. accuracy: top-1 accuracy of heads 1..n against the text. places: positions judged.
+    main: judged by the main head's own choices on the true prefix, as greedy decoding judges them. text: judged by the
+    tokens that stand there. overlap: of heads 2..n, the sum over tokens of min(p, q), which is how often the lossless
+    rule keeps a draft drawn from q at temperature 1 when the main head holds p. accuracy: top-1 accuracy of heads 1..n
+    against the text. places: positions judged.
     """
 
     main: Judged
     text: Judged
+    overlap: tuple[float, ...]
     accuracy: tuple[float, ...]
     places: int
 
@@ -96,25 +99,57 @@ def acceptance(model: MultiTokenModel, windows: Windows, max_windows: int | None
     Only positions whose n following tokens lie in the same document and window are judged. Raises ValueError if
     there is none.
     """
-    n, device = windows.n_future, model.norm.weight.device
+    main, text, overlap = [], [], []
+    for heads, targets in _places(model, windows, max_windows):
+        for k, (own, ahead) in enumerate(heads):
+            choice = own.argmax(-1)  # (places,)
+            main.append(choice == ahead.argmax(-1))
+            text.append(choice == targets[:, k])
+            overlap.append(torch.minimum(own.softmax(-1), ahead.softmax(-1)).sum(-1))
+    # (places, n) each; head 1 is judged by itself, which says nothing, so its column is left out
+    main, text, overlap = (_columns(parts, windows.n_future) for parts in (main, text, overlap))
+    shares = tuple(overlap[:, 1:].mean(0).tolist())
+    return Acceptance(_judge(main[:, 1:]), _judge(text[:, 1:]), shares, tuple(text.mean(0).tolist()), len(text))
+
+
+@torch.no_grad()
+def draft_ranks(model: MultiTokenModel, windows: Windows, max_windows: int | None = 64) -> Tensor:
+    """Where the main head's own choice stands among the candidates of heads 2..n, 0 for the first: (places, n-1).
+
+    What a tree would have gained along this text follows from it: `DraftTree.sparse`, `DraftTree.tokens_per_forward`.
+    Places and errors as in `acceptance`.
+    """
+    n, ranks = windows.n_future, []
+    for heads, _ in _places(model, windows, max_windows):
+        for own, ahead in heads:
+            ranks.append((own > own.gather(-1, ahead.argmax(-1, keepdim=True))).sum(-1))
+    return _columns(ranks, n)[:, 1:].long()
+
+
+def _places(model: MultiTokenModel, windows: Windows, max_windows: int | None):
+    """Window by window, at the places that can be judged: for every head its logits (places, V) beside the main head's
+    for the same tokens on the true prefix; and the tokens themselves (places, n)."""
+    n, device, found = windows.n_future, model.norm.weight.device, False
     if windows.length < n:
         raise ValueError(f"windows of {windows.length} tokens hold no {n} in a row: use a length of at least {n}")
-    right = {"main": [], "text": []}
+    judged = windows.length - n + 1
     for i in windows.spread(max_windows):
         tokens, targets = windows.batch([i])
-        choice = model(tokens.to(device), n_future=n)[0].argmax(-1).cpu()  # (T, n)
-        judged = len(choice) - n + 1
-        # Head 1's choice for t+k is made on the true prefix up to t+k-1: its prediction k-1 places further on.
-        main = torch.stack([choice[k : k + judged, 0] for k in range(n)], dim=1)  # (judged, n)
         usable = (targets[0, :judged] != IGNORE).all(-1)
-        for name, truth in (("main", main), ("text", targets[0, :judged])):
-            right[name].append((choice[:judged] == truth)[usable])
-    right = {name: torch.cat(parts).double() for name, parts in right.items()}  # (places, n)
-    places = len(right["text"])
-    if not places:
+        if not usable.any():
+            continue
+        found = True
+        targets, usable = targets[0, :judged][usable].to(device), usable.to(device)
+        logits = model(tokens.to(device), n_future=n)[0]  # (T, n, V)
+        # Head 1's choice for t+k is made on the true prefix up to t+k-1: its prediction k-1 places further on.
+        yield ((logits[:judged, k][usable], logits[k : k + judged, 0][usable]) for k in range(n)), targets
+    if not found:
         raise ValueError("no position has all its targets inside one document: use longer documents or windows")
-    accuracy = tuple(right["text"].mean(0).tolist())
-    return Acceptance(_judge(right["main"][:, 1:]), _judge(right["text"][:, 1:]), accuracy, places)
+
+
+def _columns(parts: list[Tensor], n: int) -> Tensor:
+    """Parts (places,) of heads 1..n, window after window, as (places, n) in float64."""
+    return torch.cat([torch.stack(parts[i : i + n], dim=1) for i in range(0, len(parts), n)]).double().cpu()
 
 
 def _judge(right: Tensor) -> Judged:
@@ -131,6 +166,15 @@ def repeated_share(tokens: Sequence[int], size: int = 8) -> float:
 
 
 @dataclass(frozen=True)
+class FreeRunning:
+    """What a model writes by itself, prompted with the beginnings of documents, up to the end of text."""
+
+    temperature: float
+    tokens_per_forward: float
+    repetition: float  # share of repeated 8-grams in what it wrote
+
+
+@dataclass(frozen=True)
 class Report:
     """A model on a text: loss per head, acceptance by its names, and free running beside the text's own repetition."""
 
@@ -139,9 +183,8 @@ class Report:
     tokens_per_document: float
     vocab_size: int
     acceptance: Acceptance
-    free_tokens_per_forward: float  # temperature 0, prompted with the beginnings of documents, up to the end of text
-    free_repetition: float  # share of repeated 8-grams in what it wrote
-    text_repetition: float  # the same in the text itself, over pieces of the same length
+    free: tuple[FreeRunning, ...]
+    text_repetition: float  # share of repeated 8-grams in the text itself, over pieces of the same length
     prompts: int
 
     @property
@@ -152,27 +195,26 @@ class Report:
     def markdown(self) -> str:
         """Tables for a card or a terminal."""
         main, text = self.acceptance.main, self.acceptance.text
-        lines = ["| head | loss (nats/token) | top-1 accuracy | accepted: alone | cumulative | conditional |"]
-        lines.append("| --- | --- | --- | --- | --- | --- |")
+        lines = ["| head | loss (nats/token) | top-1 accuracy | accepted: alone | cumulative | conditional | drawn |"]
+        lines.append("| --- | --- | --- | --- | --- | --- | --- |")
         for k, (loss, accuracy) in enumerate(zip(self.losses, self.acceptance.accuracy, strict=True)):
-            rates = (main.alone, main.cumulative, main.conditional)
-            cells = ["(verifies)", "", ""] if k == 0 else [f"{rate[k - 1]:.3f}" for rate in rates]
+            rates = (main.alone, main.cumulative, main.conditional, self.acceptance.overlap)
+            cells = ["(verifies)", "", "", ""] if k == 0 else [f"{rate[k - 1]:.3f}" for rate in rates]
             lines.append(f"| {k + 1} | {loss:.3f} | {accuracy:.3f} | {' | '.join(cells)} |")
-        one = f"vocabulary {self.vocab_size}, {self.bytes_per_token:.2f} bytes per token"
+        one = f"vocabulary {self.vocab_size:,}, {self.bytes_per_token:.2f} bytes per token"
         lines += [
             "",
-            f"Head 1: {self.bits_per_byte:.3f} bits per byte. {one}. Accepted: judged by head 1 on the true prefix",
-            f"({self.acceptance.places:,} places).",
+            f"Head 1: {self.bits_per_byte:.3f} bits per byte. {one[0].upper()}{one[1:]}. Accepted: judged by head 1 on",
+            f"the true prefix ({self.acceptance.places:,} places). Drawn: kept by the lossless rule at temperature 1.",
             "",
             "| tokens per forward | value | bytes per forward | repeated 8-grams |",
             "| --- | --- | --- | --- |",
         ]
-        free = f"(b) free running, temperature 0, {self.prompts} prompts"
-        rows = [
-            ("(a) along the text, drafts judged by head 1", main.tokens_per_forward, self.text_repetition),
-            (free, self.free_tokens_per_forward, self.free_repetition),
-            ("(c) along the text, drafts judged by the text", text.tokens_per_forward, self.text_repetition),
-        ]
+        rows = [("(a) along the text, drafts judged by head 1", main.tokens_per_forward, self.text_repetition)]
+        for run in self.free:
+            name = f"(b) free running, temperature {run.temperature:g}, {self.prompts} prompts"
+            rows.append((name, run.tokens_per_forward, run.repetition))
+        rows.append(("(c) along the text, drafts judged by the text", text.tokens_per_forward, self.text_repetition))
         for name, value, repeated in rows:
             lines.append(f"| {name} | {value:.2f} | {value * self.bytes_per_token:.1f} | {repeated:.1%} |")
         return "\n".join(lines)
@@ -186,35 +228,33 @@ def report(
     texts = [getattr(document, "text", document) for document in documents]
     windows = corpus.windows(texts, tokenizer, length, model.cfg.n_future)
     begun = [text for text in texts if text][:: max(1, len(texts) // prompts)][:prompts]
-    free_tokens_per_forward, free_repetition, text_repetition = _free_running(model, tokenizer, begun, length)
+    encoded = [tokenizer.encode(text)[:length] for text in begun]
+    prefix = max(1, length // 8)
+    own = [repeated_share(tokens[prefix:]) for tokens in encoded]
     return Report(
         losses=evaluate(model, windows, 64),
         bytes_per_token=sum(len(text.encode("utf-8")) for text in texts) / len(windows.ids),
         tokens_per_document=len(windows.ids) / len(texts),
         vocab_size=tokenizer.vocab_size,
         acceptance=acceptance(model, windows, 64),
-        free_tokens_per_forward=free_tokens_per_forward,
-        free_repetition=free_repetition,
-        text_repetition=text_repetition,
+        free=tuple(_free_running(model, tokenizer, encoded, prefix, length - prefix, t) for t in (0.0, 0.8)),
+        text_repetition=sum(own) / len(own),
         prompts=len(begun),
     )
 
 
-def _free_running(model: MultiTokenModel, tokenizer: Tokenizer, texts: Sequence[str], length: int):
-    """Continue the beginnings of texts up to the end of text: tokens per forward, repetition, the texts' own.
-
-    It stops at the end-of-text id, since nothing is ever learnt about what follows that.
-    """
-    prefix = max(1, length // 8)
-    kept = forwards = 0
-    written, own = [], []
-    for text in texts:
-        tokens = tokenizer.encode(text)[:length]
-        out = generate(model, tokens[:prefix], max(1, length - prefix), stop_ids=tokenizer.eos_id)
-        kept, forwards = kept + len(out.tokens) - 1, forwards + out.forwards
-        written.append(repeated_share(out.tokens))
-        own.append(repeated_share(tokens[prefix:]))
-    return kept / max(1, forwards), sum(written) / len(written), sum(own) / len(own)
+def _free_running(model, tokenizer, texts: list[list[int]], prefix: int, count: int, temperature: float) -> FreeRunning:
+    """Continue the beginnings of texts up to the end of text: nothing is ever learnt about what follows that."""
+    out = generate(
+        model,
+        [tokens[:prefix] for tokens in texts],
+        max(1, count),
+        temperature=temperature,
+        seed=0,
+        stop_ids=tokenizer.eos_id,
+    )
+    repeated = [repeated_share(tokens) for tokens in out.tokens]
+    return FreeRunning(temperature, out.tokens_per_forward, sum(repeated) / len(repeated))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ row's text is the same alone and in any batch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,7 +110,7 @@ def stream(
     temperature: float = 0.0,
     top_p: float = 1.0,
     top_k: int | None = None,
-    acceptance: str = "lossless",
+    acceptance: str | Callable = "lossless",
     seed: int | Sequence[int] | None = None,
     stop_ids: int | Iterable[int] = (),
     tree: DraftTree | None = None,
@@ -136,7 +136,7 @@ def generate(
     temperature: float = 0.0,
     top_p: float = 1.0,
     top_k: int | None = None,
-    acceptance: str = "lossless",
+    acceptance: str | Callable = "lossless",
     seed: int | Sequence[int] | None = None,
     stop_ids: int | Iterable[int] = (),
     tree: DraftTree | None = None,
@@ -150,7 +150,8 @@ def generate(
     stop_ids: a text ends with the first of these, also inside a run of accepted drafts; it is kept as the last token.
     temperature: 0 is greedy; above, tokens are drawn, after top_k and top_p, and drafts are accepted by the lossless
     rule (decode/sampling.py): the text has the distribution of plain sampling. acceptance: "typical" is Medusa's
-    rule instead, which keeps more drafts and does not keep the distribution. seed: row i draws from seed + i, or
+    rule instead, which keeps more drafts and does not keep the distribution; or a function like `accept_lossless`,
+    to try a rule of your own. seed: row i draws from seed + i, or
     from seed[i]; None: a new one. With the same seed a row is the same alone and in any batch.
     compile: run compiled steps (decode/compiled.py); the first text of a shape waits for the compiler, and
     `compile_seconds` says how long. Compiled and eager steps round differently.

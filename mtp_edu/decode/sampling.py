@@ -14,12 +14,11 @@ the distribution: it is for those who want speed and can judge the text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-ACCEPTANCES = ("lossless", "typical")
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,22 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int | None = None
-    acceptance: str = "lossless"  # "typical" does not keep the distribution
+    acceptance: str | Callable = "lossless"  # "typical" does not keep the distribution; or a rule like those below
 
     def __post_init__(self) -> None:
-        if self.acceptance not in ACCEPTANCES:
-            raise ValueError(f"acceptance={self.acceptance!r} must be one of {ACCEPTANCES}")
+        if not callable(self.acceptance) and self.acceptance not in ACCEPTANCES:
+            raise ValueError(f"acceptance={self.acceptance!r} must be one of {tuple(ACCEPTANCES)}, or a rule")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature={self.temperature} must be at least 0 (0: always the most likely token)")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p={self.top_p} must be above 0 and at most 1 (1: no token is left out)")
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"top_k={self.top_k} must be at least 1, or None for all tokens")
+
+    @property
+    def rule(self) -> Callable:
+        """Which drafts are kept, and what follows them: called as `accept_lossless` is."""
+        return self.acceptance if callable(self.acceptance) else ACCEPTANCES[self.acceptance]
 
     def distribution(self, logits: Tensor) -> Tensor:
         """Probabilities (..., V), in float32 at least, of what is drawn from logits (..., V).
@@ -97,13 +101,16 @@ def typical_threshold(p: Tensor, epsilon: float = 0.09, delta: float = 0.3) -> T
 
 
 def accept_typical(
-    target: Tensor, drafts: Tensor, uniform: Tensor, epsilon: float = 0.09, delta: float = 0.3
+    target: Tensor, source: Tensor, drafts: Tensor, uniform: Tensor, epsilon: float = 0.09, delta: float = 0.3
 ) -> tuple[Tensor, Tensor]:
     """The same by Medusa's rule, which does not keep the distribution: drafts more likely than `typical_threshold`.
 
-    The token that follows them is drawn from head 1's distribution there. Shapes as in accept_lossless.
+    The token that follows them is drawn from head 1's distribution there. What drafts were drawn from is not asked.
     """
     p = target[:, :-1]  # (B, k-1, V)
     likely = p.gather(-1, drafts.unsqueeze(-1)).squeeze(-1) > typical_threshold(p, epsilon, delta)  # (B, k-1)
     kept = likely.long().cumprod(dim=1).sum(dim=1)  # (B,)
     return kept, draw(target[torch.arange(len(target), device=target.device), kept], uniform[:, -1])
+
+
+ACCEPTANCES = {"lossless": accept_lossless, "typical": accept_typical}

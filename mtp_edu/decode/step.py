@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtp_edu.decode.sampling import Sampling, accept_lossless, accept_typical, draw
+from mtp_edu.decode.sampling import Sampling, draw
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.trunk import Context, KVCache
 
@@ -133,10 +133,7 @@ class BlockDecoder:
             accepted = accept_greedy(block[:, 1:], verdicts)  # (B,)
         else:
             target = self.sampling.distribution(logits)
-            if self.sampling.acceptance == "typical":
-                accepted, following = accept_typical(target, block[:, 1:], uniform[:, : self.k])
-            else:
-                accepted, following = accept_lossless(target, source, block[:, 1:], uniform[:, : self.k])
+            accepted, following = self.sampling.rule(target, source, block[:, 1:], uniform[:, : self.k])
             kept = torch.arange(self.k - 1, device=block.device) < accepted[:, None]  # (B, k-1)
             verdicts[:, :-1] = torch.where(kept, block[:, 1:], verdicts[:, :-1])
             verdicts[rows, accepted] = following

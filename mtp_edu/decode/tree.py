@@ -147,6 +147,8 @@ class TreeDecoder(BlockDecoder):
     ) -> None:
         """Uniform numbers are (B, k): one for the token that follows a node of each depth."""
         super().__init__(model, tree.n_future, rows, places, sampling, scratch=len(tree))
+        if sampling and callable(sampling.acceptance):
+            raise ValueError("a rule of your own accepts lines of drafts: with a tree use 'lossless' or 'typical'")
         device = model.norm.weight.device
         self.tree, self.numbers = tree, tree.n_future
         self.widest = max(node[-1] for node in tree.nodes) + 1

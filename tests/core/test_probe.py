@@ -8,6 +8,7 @@ from core.small_models import riddle, trained_model
 
 import mtp_edu as mtp
 from mtp_edu import probe
+from mtp_edu.decode import DraftTree
 
 
 def windows_of_riddles():
@@ -90,3 +91,56 @@ def test_report_counts_bytes_and_bits():
     assert report.losses[0] == pytest.approx(math.log(257), rel=0.2)
     assert report.bits_per_byte == pytest.approx(report.losses[0] / math.log(2) * 601 / 600)
     assert "bits per byte" in report.markdown() and report.markdown().count("\n| 2 |") == 1
+
+
+def test_draft_ranks_and_overlap_against_a_slow_recount():
+    model, dataset = trained_model(), windows_of_riddles()
+    ranks, overlaps = [], []
+    for i in range(len(dataset)):
+        tokens, targets = dataset.batch([i])
+        p = model(tokens)[0].softmax(-1)
+        for t in range(40 - 3):
+            if (targets[0, t] == -100).any():
+                continue
+            ranks.append([])
+            overlaps.append([])
+            for k in (2, 3, 4):
+                main, head = p[t + k - 1, 0], p[t, k - 1]
+                ranks[-1].append(head.argsort(descending=True).tolist().index(int(main.argmax())))
+                overlaps[-1].append(sum(min(float(a), float(b)) for a, b in zip(main, head, strict=True)))
+    found = probe.draft_ranks(model, dataset)
+    assert found.tolist() == ranks
+    accepted = probe.acceptance(model, dataset)
+    assert accepted.overlap == pytest.approx([sum(column) / len(column) for column in zip(*overlaps, strict=True)])
+    # The line of first choices is the tree of one candidate per head.
+    line = DraftTree.full([1, 1, 1])
+    assert line.tokens_per_forward(found) == pytest.approx(accepted.main.tokens_per_forward)
+    best = DraftTree.sparse(found, budget=16)
+    assert best.tokens_per_forward(found) > 1.1 * line.tokens_per_forward(found)
+
+
+def test_a_head_that_says_what_the_main_head_says_is_always_kept():
+    """Overlap 1 where q = p: a model with one head judged by itself one place on."""
+    model = mtp.MultiTokenModel(mtp.ModelConfig(vocab_size=12, n_layers=3, n_future=2, max_seq_len=64)).double()
+    with torch.no_grad():
+        model.unembeddings[0].weight.zero_()  # every head holds all tokens equally likely
+    tokens = riddle(2, 44, seed=1).flatten().numpy()
+    found = probe.acceptance(model, mtp.corpus.Windows(tokens, length=40, n_future=2, vocab_size=12, eos_id=11))
+    assert found.overlap == pytest.approx([1.0])
+
+
+def test_no_place_to_judge_is_refused():
+    ends = torch.full((84,), 11).numpy()  # every token ends a document
+    dataset = mtp.corpus.Windows(ends, length=40, n_future=4, vocab_size=12, eos_id=11)
+    for measure in (probe.acceptance, probe.draft_ranks):
+        with pytest.raises(ValueError, match="inside one document"):
+            measure(trained_model(), dataset)
+
+
+def test_free_running_is_reported_greedily_and_drawn():
+    cfg = mtp.ModelConfig(vocab_size=257, n_layers=4, n_future=2)
+    report = probe.report(mtp.MultiTokenModel(cfg), mtp.ByteTokenizer(), ["some text, é, " * 40] * 3, length=64)
+    greedy, drawn = report.free
+    assert (greedy.temperature, drawn.temperature) == (0.0, 0.8)
+    assert 1 <= drawn.tokens_per_forward <= 2 and greedy.repetition >= drawn.repetition
+    assert "temperature 0.8, 3 prompts" in report.markdown()
