@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mtp_edu.decode.compiled import CompiledStep, can_compile, rounded_places
 from mtp_edu.decode.sampling import Sampling
-from mtp_edu.decode.step import BlockDecoder, StepResult
+from mtp_edu.decode.step import BlockDecoder
 from mtp_edu.decode.tree import DraftTree, TreeDecoder
 from mtp_edu.device import synchronize
 from mtp_edu.model import MultiTokenModel
@@ -225,7 +225,7 @@ class _Run:
             self.commit(row, [first])
         synchronize(self.device)
         seconds = time.perf_counter() - start
-        if self.compiled:
+        if self.compiled and not all(map(self.finished, range(len(self.tokens)))):
             self.warm_up()
         return seconds
 
@@ -244,32 +244,41 @@ class _Run:
         return self.stopped[row] or len(self.tokens[row]) >= self.limit
 
     def starts(self) -> Tensor:
-        """Position of each row's last committed token, (B,)."""
+        """Position of each row's last committed token, (B,); a row that has ended stays where it is."""
         written = [length + len(tokens) - 1 for length, tokens in zip(self.lengths, self.tokens, strict=True)]
         return torch.tensor(written, device=self.device)
 
     def steps(self) -> Iterator[DecodeStep]:
-        run, forward = self.compiled or self.decoder.step, 0
-        while rows := [row for row in range(len(self.tokens)) if not self.finished(row)]:
-            begin = time.perf_counter()
-            starts = self.starts()  # a row that has ended stays where it is
-            result = run(self.block, starts, self.source, self.uniform())
-            following = result.verdicts.gather(1, result.accepted[:, None])  # (B, 1)
-            before = self.block
-            self.block, self.source = torch.cat([following, result.drafts], dim=1), result.source
-            blocks, found = before.tolist(), _to_lists(result)
-            kept = {row: self.commit(row, found.verdicts[row][: found.accepted[row] + 1]) for row in rows}
-            seconds = time.perf_counter() - begin
-            for row in rows:
-                depth = found.accepted[row]
-                yield DecodeStep(
-                    self.lengths[row] + len(self.tokens[row]) - len(kept[row]) - 1, tuple(blocks[row]),
-                    tuple(found.verdicts[row]), depth, tuple(kept[row]), tuple(found.drafts[row]), seconds, row,
-                    forward, tuple(found.path[row][: depth + 1]) if found.path else (),
-                )  # fmt: skip
-            forward += 1
-        if self.compiled:
-            self.compiled.close()
+        try:
+            forward = 0
+            while rows := [row for row in range(len(self.tokens)) if not self.finished(row)]:
+                yield from self.forward(rows, forward)
+                forward += 1
+        finally:
+            if self.compiled:
+                self.compiled.close()
+
+    def forward(self, rows: list[int], forward: int) -> list[DecodeStep]:
+        """One forward of the model; what it has done for each of the unfinished rows."""
+        begin = time.perf_counter()
+        run, block, starts = self.compiled or self.decoder.step, self.block, self.starts()
+        result = run(block, starts, self.source, self.uniform())
+        following = result.verdicts.gather(1, result.accepted[:, None])  # (B, 1)
+        self.block, self.source = torch.cat([following, result.drafts], dim=1), result.source
+        path = block[:, :0] if result.path is None else result.path
+        # Fetched from the device all at once: each time would wait for it.
+        parts = (result.accepted[:, None], starts[:, None], block, result.verdicts, result.drafts, path)
+        numbers = torch.cat(parts, dim=1).cpu().split([part.shape[1] for part in parts], dim=1)
+        accepted, start, block, verdicts, drafts, path = (part.tolist() for part in numbers)
+        kept = {row: self.commit(row, verdicts[row][: accepted[row][0] + 1]) for row in rows}
+        seconds = time.perf_counter() - begin
+        return [
+            DecodeStep(
+                start[row][0], tuple(block[row]), tuple(verdicts[row]), accepted[row][0], tuple(kept[row]),
+                tuple(drafts[row]), seconds, row, forward, tuple(path[row][: accepted[row][0] + 1]),
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def commit(self, row: int, tokens: list[int]) -> list[int]:
         """Add tokens to a row's text up to the first stop id or the limit; return those that were added."""
@@ -317,17 +326,6 @@ def _tree(model: MultiTokenModel, method: str, tree: DraftTree | None, n_future:
             f"for, and the model has {model.cfg.n_future} heads"
         )
     return tree
-
-
-def _to_lists(result: StepResult) -> StepResult:
-    """The same in Python's numbers, fetched from the device all at once."""
-    parts = [result.accepted[:, None], result.verdicts, result.drafts]
-    if result.path is not None:
-        parts.append(result.path)
-    widths = [part.shape[1] for part in parts]
-    columns = torch.cat(parts, dim=1).cpu().split(widths, dim=1)
-    accepted, *others = [column.tolist() for column in columns]
-    return StepResult(others[0], [row[0] for row in accepted], others[1], None, others[2] if len(others) > 2 else None)
 
 
 def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:

@@ -7,11 +7,12 @@ from core.test_backward import TOLERANCE, assert_equal_gradients, gradients
 from core.test_decode import LIMIT, PROMPTS
 from core.test_meter import KINDS, training_step
 from core.test_train import CONFIG, small, weights
+from torch._dynamo.utils import counters
 
 import mtp_edu as mtp
 from mtp_edu import meter, probe
 from mtp_edu.backward import _add_product, _adds_widely
-from mtp_edu.decode import BlockDecoder
+from mtp_edu.decode import BlockDecoder, DraftTree, Sampling, TreeDecoder
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 CUDA = torch.device("cuda")
@@ -128,6 +129,7 @@ def test_speculative_equals_plain_greedy_in_float64(head_order):
         accepted = set()
         for prompt in PROMPTS:
             plain = mtp.generate(model, prompt, LIMIT, method="autoregressive")
+            assert mtp.generate(model, prompt, LIMIT, method="tree").tokens == plain.tokens
             for k in range(1, 5):
                 out = mtp.generate(model, prompt, LIMIT, n_future=k)
                 assert out.tokens == plain.tokens
@@ -135,6 +137,49 @@ def test_speculative_equals_plain_greedy_in_float64(head_order):
         assert accepted == {0, 1, 2, 3}
     finally:
         model.cpu()  # the model is shared between tests
+
+
+DECODING = {
+    "plain": {"method": "autoregressive"},
+    "speculative": {},
+    "tree": {"method": "tree"},
+    "sampled": {"temperature": 0.8, "seed": 3},
+    "sampled tree": {"method": "tree", "temperature": 0.8, "seed": 3},
+}
+
+
+@pytest.mark.parametrize("options", DECODING.values(), ids=DECODING)
+def test_compiled_decoding_is_one_graph_and_writes_the_same_text(options):
+    model = trained_model().to(CUDA)
+    try:
+        eager = mtp.generate(model, PROMPTS, LIMIT, **options)
+        counters["inductor"].clear()
+        first = mtp.generate(model, PROMPTS, LIMIT, compile=True, **options)
+        assert counters["inductor"]["cudagraph_skips"] == 0
+        again = mtp.generate(model, PROMPTS, LIMIT, compile=True, **options)  # in the memory of the first
+        alone = mtp.generate(model, PROMPTS[0], LIMIT, compile=True, **options)  # another shape
+        assert eager.tokens == first.tokens == again.tokens
+        assert alone.tokens == eager.tokens[0]
+        assert again.compile_seconds < 0.2 * first.compile_seconds
+    finally:
+        model.cpu()
+
+
+@pytest.mark.parametrize("sampling", [None, Sampling(0.8, top_p=0.9, top_k=5)])
+def test_a_step_never_waits_for_the_host(sampling):
+    model = loud_model(n_future=4).to(CUDA)
+    tree = DraftTree.full([3, 2, 1])
+    for decoder in (BlockDecoder(model, 4, 3, 40, sampling), TreeDecoder(model, tree, 3, 40, sampling)):
+        uniform = None if sampling is None else torch.rand(3, decoder.numbers, device=CUDA, dtype=torch.float64)
+        tokens, start = torch.randint(0, 11, (3, 9), device=CUDA), torch.full((3,), 9, device=CUDA)
+        before = decoder.prefill(tokens, None, uniform)
+        block = torch.cat([before.verdicts, before.drafts], dim=1)
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            decoder.step(block, start, before.source, uniform)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
 
 
 def test_cached_forward_equals_uncached():
