@@ -115,22 +115,6 @@ def compiler_problem(device: torch.device) -> str | None:
     return None
 
 
-class CompiledBlocks:
-    """A context in which every block runs compiled; outside they are as before, since decoding uses other shapes."""
-
-    def __init__(self, model: torch.nn.Module, wanted: bool = True) -> None:
-        blocks = [block for stack in (model.trunk, *model.heads) for block in stack.children()] if wanted else []
-        self.blocks = [(block, torch.compile(block.forward, dynamic=False)) for block in blocks]
-
-    def __enter__(self) -> None:
-        for block, compiled in self.blocks:
-            block.forward = compiled
-
-    def __exit__(self, *_) -> None:
-        for block, _compiled in self.blocks:
-            del block.forward
-
-
 @functools.lru_cache(maxsize=8)
 def matmul_peak(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations per second of a large matrix product, measured here once (about 0.3 seconds).

@@ -26,6 +26,7 @@ import torch
 
 from mtp_edu import checkpoint, device
 from mtp_edu.backward import forward_backward, head_losses
+from mtp_edu.compiling import CompiledBlocks
 from mtp_edu.config import TrainConfig
 from mtp_edu.corpus import IGNORE, Windows
 from mtp_edu.model import MultiTokenModel
@@ -124,7 +125,7 @@ class _Run:
         self.compile_note = f"; {problem}" if problem else ""
         double = self.device.dtype == torch.float64
         model.to(device=self.device.device, dtype=torch.float64 if double else torch.float32)
-        self.compiled = device.CompiledBlocks(model, config.compile and not problem)
+        self.compiled = CompiledBlocks(model, config.compile and not problem)
         model.zero_grad(set_to_none=True)  # what an earlier backward has left is not part of this run
         self.optimizer = make_optimizer(model, config)
         self.scaler = self.device.grad_scaler()

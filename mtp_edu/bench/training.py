@@ -18,6 +18,7 @@ from mtp_edu import corpus, device
 from mtp_edu.backward import forward_backward
 from mtp_edu.bench.results import store
 from mtp_edu.bench.timing import take_turns
+from mtp_edu.compiling import CompiledBlocks
 from mtp_edu.config import ModelConfig, TrainConfig
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.tokenizer import SentencePieceTokenizer
@@ -99,7 +100,7 @@ def _ours(shape: Shape, where: device.Device, batches, n: int, compiled: bool) -
         with where.autocast():
             forward_backward(model, tokens, targets[..., :n])
 
-    device.CompiledBlocks(model, compiled).__enter__()  # for good: this model does nothing else
+    CompiledBlocks(model, compiled).__enter__()  # for good: this model does nothing else
     return _step(model, where, loss_and_gradient)
 
 

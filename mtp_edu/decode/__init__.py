@@ -1,6 +1,5 @@
 """Decoding: `step.py` is the one forward that verifies and drafts, `tree.py` the same with several candidates of every
-head, `sampling.py` what is drawn and which drafts are kept, `compiled.py` the step without Python between its kernels,
-`generate.py` the loop around them."""
+head, `sampling.py` what is drawn and which drafts are kept, `generate.py` the loop around them."""
 
 from mtp_edu.decode.generate import METHODS, DecodeStep, Generation, generate, stream
 from mtp_edu.decode.sampling import Sampling, accept_lossless, accept_typical, draw

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtp_edu.decode.compiled import CompiledStep, can_compile, rounded_places
+from mtp_edu.compiling import CompiledStep, can_compile, rounded_places
 from mtp_edu.decode.sampling import Sampling
 from mtp_edu.decode.step import BlockDecoder
 from mtp_edu.decode.tree import DraftTree, TreeDecoder
@@ -153,7 +153,7 @@ def generate(
     rule instead, which keeps more drafts and does not keep the distribution; or a function like `accept_lossless`,
     to try a rule of your own. seed: row i draws from seed + i, or
     from seed[i]; None: a new one. With the same seed a row is the same alone and in any batch.
-    compile: run compiled steps (decode/compiled.py); the first text of a shape waits for the compiler, and
+    compile: run compiled steps (compiling.py); the first text of a shape waits for the compiler, and
     `compile_seconds` says how long. Compiled and eager steps round differently.
     Raises ValueError for an empty prompt or batch, ids outside the vocabulary, n_future out of range, temperatures and
     shares that describe no distribution, and a prompt that leaves no room for max_new_tokens within max_seq_len.

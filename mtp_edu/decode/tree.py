@@ -19,6 +19,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain, islice, product
 
 import torch
 from torch import Tensor
@@ -48,23 +49,16 @@ class DraftTree:
         if not self.nodes or len(known) != len(self.nodes) + 1:
             raise ValueError("a tree needs at least one node, and each node once")
         if len(self) > budget:
-            raise ValueError(
-                f"the tree has {len(self)} nodes with its root, more than its budget of {budget}: take fewer "
-                "candidates, or DraftTree.sparse, which keeps the likeliest"
-            )
+            more = f"the tree has more nodes than its budget of {budget}, the root included"
+            raise ValueError(f"{more}: take fewer candidates, or DraftTree.sparse, which keeps the likeliest")
 
     @classmethod
     def full(cls, widths: Sequence[int], budget: int = BUDGET) -> DraftTree:
         """The first widths[0] choices of head 2, behind each of them the first widths[1] of head 3, and so on."""
         if not widths or min(widths) < 1:
             raise ValueError(f"widths={tuple(widths)}: give at least one number, each at least 1")
-        nodes, level = [], [()]
-        for width in widths:
-            level = [(*node, rank) for node in level for rank in range(width)]
-            nodes += level
-            if len(nodes) >= budget:  # before a product of widths fills the memory
-                break
-        return cls(nodes, budget)
+        levels = (product(*map(range, widths[:depth])) for depth in range(1, len(widths) + 1))
+        return cls(islice(chain.from_iterable(levels), budget), budget)  # one too many is enough to be refused
 
     @classmethod
     def sparse(cls, ranks: Tensor, budget: int = BUDGET) -> DraftTree:
@@ -169,8 +163,8 @@ class TreeDecoder(BlockDecoder):
         mask = torch.cat([text.expand(-1, len(nodes), -1), self.sees.expand(len(block), -1, -1)], dim=-1)  # (B, N, S+N)
         latents = self.latents(block, start[:, None] + self.depths, slots, mask.unsqueeze(1))  # k times (B, N, D)
         chosen, kept, likely = self._judge(self.model.unembed(latents[0], 0), block, uniform)  # (B, N) each
-        reached = (kept[:, None] | ~self.sees).all(-1)  # (B, N): the node and all its ancestors are kept
-        last = torch.where(reached, self.depths + 0.5 * likely, -1).argmax(-1)  # (B,): the deepest
+        reached = torch.where((kept[:, None] | ~self.sees).all(-1), self.depths, -1)  # (B, N): -1 behind a refused one
+        last = torch.where(reached == reached.amax(-1, keepdim=True), likely, -1).argmax(-1)  # (B,): the deepest
         accepted, path = self.depths[last], self.paths[last]  # (B,), (B, k)
         # The path's tokens, and the one chosen at its end; beyond, that one again.
         following = chosen[rows, last, None]  # (B, 1)

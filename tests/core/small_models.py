@@ -20,6 +20,22 @@ def loud_model(seed: int = 0, **shape) -> mtp.MultiTokenModel:
     return model
 
 
+def attentive_model(seed: int = 3, **shape) -> mtp.MultiTokenModel:
+    """A random float64 model whose attention is sharp and weighs more than the token itself: each of many tokens of the
+    context changes what every head says, texts seldom repeat, and with few ids a draft is right by chance."""
+    kind = {"head_type": "transformer", "layers_per_head": 1, "n_future": 4} | shape
+    head_layers = kind["n_future"] * kind["layers_per_head"] if kind["head_type"] == "transformer" else 1
+    sizes = {"vocab_size": 5, "dim": 32, "n_attention_heads": 8, "n_kv_heads": 4, "n_layers": 1 + head_layers}
+    model = mtp.MultiTokenModel(mtp.ModelConfig(**(sizes | kind)), seed=seed).double()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".attention." in name:
+                parameter *= 4.0
+            elif ".feed_forward." in name:
+                parameter *= 2.0
+    return model
+
+
 def riddle(rows: int, length: int, seed: int) -> torch.Tensor:
     """Sequences whose next token follows from the last two, x'' = x' x' + 3 x + 1 (modulo 11): head 1 can learn that
     table soon, the heads behind it have to iterate it and are right only at times. (rows, length) ids below 12."""

@@ -12,6 +12,7 @@ import torch
 
 import mtp_edu as mtp
 from mtp_edu import checkpoint
+from mtp_edu.compiling import CompiledBlocks
 from mtp_edu.train import learning_rate, window_order
 
 TEXTS = [f"{i} green bottles, hanging on the wall; and if one should fall, there are {i - 1}.\n" * 4 for i in range(40)]
@@ -89,7 +90,7 @@ def test_compiled_blocks_train_the_same_and_are_gone_afterwards():
         assert one.losses == pytest.approx(other.losses, rel=1e-4)
         assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
     assert not any("forward" in vars(block) for block in model.modules())
-    with mtp.device.CompiledBlocks(model):
+    with CompiledBlocks(model):
         assert all("forward" in vars(block) for block in model.trunk)
 
 

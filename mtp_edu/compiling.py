@@ -1,7 +1,7 @@
-"""The compiled step: the same arithmetic without Python between the kernels, from torch.compile.
+"""torch.compile for training and for decoding: the same arithmetic without Python between the kernels.
 
-A step's shapes never change, so it compiles once per shape of model, block, rows and places. torch keeps the code for
-the process, and on disk for the next.
+Training compiles every block (`CompiledBlocks`). Decoding compiles the whole step (`CompiledStep`), whose shapes never
+change: once per shape of model, block, rows and places. torch keeps the code for the process, and on disk for the next.
 
     CUDA              one CUDA graph ("reduce-overhead"): nothing inside waits for the host. Its memory must stay where
                       it is, so a model's last cache is kept for the next text of the same shape.
@@ -17,17 +17,36 @@ import itertools
 import warnings
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from mtp_edu.decode.step import BlockDecoder, StepResult
 from mtp_edu.device import compiler_problem
 from mtp_edu.model import MultiTokenModel
+
+if TYPE_CHECKING:  # decoding imports this file
+    from mtp_edu.decode.step import BlockDecoder, StepResult
 
 # Every shape is a version of the same function; by default torch gives up after eight.
 _VERSIONS = 256
 _SMALLEST = 64  # places of a cache
+
+
+class CompiledBlocks:
+    """A context in which every block runs compiled; outside they are as before, since decoding uses other shapes."""
+
+    def __init__(self, model: torch.nn.Module, wanted: bool = True) -> None:
+        blocks = [block for stack in (model.trunk, *model.heads) for block in stack.children()] if wanted else []
+        self.blocks = [(block, torch.compile(block.forward, dynamic=False)) for block in blocks]
+
+    def __enter__(self) -> None:
+        for block, compiled in self.blocks:
+            block.forward = compiled
+
+    def __exit__(self, *_) -> None:
+        for block, _compiled in self.blocks:
+            del block.forward
 
 
 def can_compile(device: torch.device) -> bool:
@@ -63,7 +82,7 @@ class CompiledStep:
         torch.compiler.cudagraph_mark_step_begin()
         result = self.run(self.decoder, self.weights, block, start, source, uniform)
         # The graph's next run writes over its outputs.
-        return StepResult(*(None if part is None else part.clone() for part in vars(result).values()))
+        return type(result)(*(None if part is None else part.clone() for part in vars(result).values()))
 
     def close(self) -> None:
         if self.graph:
@@ -93,10 +112,15 @@ _next_number = itertools.count(1)
 
 def _weights_number(model: MultiTokenModel) -> int:
     """A number for the weights as they are: frozen code holds them as constants, so training on makes it stale."""
-    seen = [(p.data_ptr(), p._version, float(p.detach().sum(dtype=torch.float64))) for p in model.parameters()]
+    seen = [(p.data_ptr(), p._version, _checksum(p.detach())) for p in model.parameters()]
     if model not in _numbers or _numbers[model][0] != seen:
         _numbers[model] = seen, next(_next_number)
     return _numbers[model][1]
+
+
+def _checksum(values: Tensor) -> float:
+    """Changes with the numbers and their order: what is written through `.data` leaves no other trace."""
+    return float(values.flatten().double() @ torch.linspace(1, 2, values.numel(), dtype=torch.float64))
 
 
 # Caches of CUDA graphs -----------------------------------------------------------------------------------------------

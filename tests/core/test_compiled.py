@@ -1,0 +1,141 @@
+"""Compiled decoding is the same decoding: the same texts in float64, no second compilation, and never old weights.
+
+Every shape takes seconds to compile. So the whole way down to C++ is gone with models of one layer and linear heads;
+heads with caches go through the same capture, and torch's own kernels run what was captured.
+"""
+
+import functools
+
+import pytest
+import torch
+from core.small_models import attentive_model
+from torch._dynamo.utils import counters
+
+import mtp_edu as mtp
+from mtp_edu import compiling, probe
+from mtp_edu.decode import DraftTree
+from mtp_edu.device import compiler_problem
+
+PROBLEM = compiler_problem(torch.device("cpu"))
+needs_compiler = pytest.mark.skipif(PROBLEM is not None, reason=str(PROBLEM))
+PROMPTS, OTHERS = [[1], [0, 3, 2, 4], [4, 4, 1]], [[2, 2], [3], [0, 1, 2, 0]]
+SAMPLED = {"temperature": 0.8, "top_p": 0.9, "seed": 3}
+TREE = {"method": "tree", "tree": DraftTree([(0,), (1,)])}
+BUSHY = {"method": "tree", "tree": DraftTree([(0,), (1,), (0, 0), (1, 0), (1, 2)])}
+
+
+def smallest(seed: int = 3) -> mtp.MultiTokenModel:
+    return attentive_model(seed, n_layers=1, n_future=2, head_type="linear", max_seq_len=64)
+
+
+def compilations() -> int:
+    return counters["stats"]["unique_graphs"]
+
+
+def compare(model, options):
+    """Two texts of one shape, compiled, after comparing them with the eager ones."""
+    options, before, texts = {"max_new_tokens": 20, "stop_ids": (2,)} | options, compilations(), []
+    for prompts in (PROMPTS, OTHERS):
+        eager = mtp.generate(model, prompts, **options)
+        texts.append(mtp.generate(model, prompts, compile=True, **options))
+        assert compilations() == before + 1
+        assert texts[-1].tokens == eager.tokens and texts[-1].stopped == eager.stopped
+        for part in ("row", "forward", "position", "block", "accepted", "tokens", "drafts", "path"):
+            assert [getattr(step, part) for step in texts[-1].steps] == [getattr(step, part) for step in eager.steps]
+        assert eager.compile_seconds == 0.0
+    return texts
+
+
+@pytest.fixture(autouse=True)
+def without_vector_instructions():
+    """Code that is compiled in less time; the arithmetic is the same."""
+    with torch._inductor.config.patch({"cpp.simdlen": 1}):
+        yield
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "options", [{"method": "autoregressive"}, {}, SAMPLED, TREE], ids=["plain", "chain", "sampled chain", "tree"]
+)
+def test_compiled_text_is_the_eager_text(options):
+    first, second = compare(smallest(), options)
+    assert first.prefill_seconds + first.seconds < 0.5 * first.compile_seconds  # counted apart
+    assert second.compile_seconds < 0.1 * first.compile_seconds
+
+
+@pytest.fixture
+def without_code(monkeypatch):
+    """Steps are captured as they are for a compiler, and torch's own kernels run them."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setattr(compiling, "compiler_problem", lambda device: None)
+    compiling._compiled.cache_clear()
+    yield
+    compiling._compiled.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("order", "options"),
+    [
+        ("parallel", {}),
+        ("causal", SAMPLED),
+        ("anticausal", BUSHY | SAMPLED | {"acceptance": "typical"}),
+    ],
+)
+def test_captured_steps_give_the_eager_text(without_code, order, options):
+    compare(attentive_model(head_order=order, n_future=3, max_seq_len=64), options)
+
+
+@needs_compiler
+def test_frozen_weights_are_never_old_ones(monkeypatch):
+    """bfloat16 weights are constants of the code: training on, in place or through .data, makes other code."""
+    model, other, prompt = smallest(3).bfloat16(), smallest(4).bfloat16(), [1, 2]
+
+    def text(of):
+        return mtp.generate(of, prompt, 40, compile=True)
+
+    def gap(of, out):
+        """Ulps by which a chosen logit falls short of the largest: few where only the rounding differs."""
+        return probe.exactness(of, prompt, out).largest_gap
+
+    old, first = [parameter.detach().clone() for parameter in model.parameters()], text(model)
+    assert gap(model, first) < 64
+    number = compiling._weights_number(model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(torch.empty_like(parameter).uniform_(-1, 1))  # in place, as an optimizer does
+    with monkeypatch.context() as planted:  # the fault that this test is about
+        planted.setattr(compiling, "_weights_number", lambda model: number)
+        stale = text(model)
+    second = text(model)
+    assert gap(model, second) < 64 < min(gap(model, first), gap(model, stale))
+    for parameter, was in zip(model.parameters(), old, strict=True):
+        parameter.data.copy_(was)  # torch's version counters do not see this
+    third, before = text(model), compilations()
+    assert third.tokens == first.tokens
+    of_other = text(other)
+    assert compilations() == before + 1
+    assert gap(other, of_other) < 64 < gap(model, of_other)
+    assert text(model).tokens == first.tokens and text(other).tokens == of_other.tokens
+    assert compilations() == before + 1
+
+
+def test_without_a_compiler_a_warning_and_the_eager_text(monkeypatch):
+    monkeypatch.setattr(compiling, "compiler_problem", lambda device: "no C++ compiler was found; running eager")
+    model, before = smallest(), compilations()
+    with pytest.warns(UserWarning, match="compile=True: no C\\+\\+ compiler was found; running eager") as caught:
+        out = mtp.generate(model, PROMPTS, 20, compile=True)
+    assert caught[0].filename == __file__
+    assert out.tokens == mtp.generate(model, PROMPTS, 20).tokens
+    assert out.compile_seconds == 0.0 and compilations() == before
+
+
+def test_a_text_that_ends_with_its_first_token_compiles_nothing(without_code):
+    before = compilations()
+    assert mtp.generate(smallest(), PROMPTS, 1, compile=True).compile_seconds == 0.0
+    assert compilations() == before
+
+
+def test_caches_are_rounded_so_that_few_lengths_are_compiled():
+    assert [compiling.rounded_places(wanted, 1000) for wanted in (1, 64, 65, 128, 129, 600)] == [
+        64, 64, 128, 128, 256, 1000,
+    ]  # fmt: skip
