@@ -98,16 +98,18 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--top-p", type=float, default=1.0)
     sub.add_argument("--top-k", type=int)
     sub.add_argument("--seed", type=int, help="the same seed draws the same text")
-    sub.add_argument("--acceptance", choices=list(ACCEPTANCES), default="lossless", help="typical shifts the distribution")
+    sub.add_argument("--acceptance", choices=list(ACCEPTANCES), default="lossless", help="typical: not exact")
     sub.add_argument("--compile", action="store_true", help="compiled steps: worth their wait for many texts")
     sub.add_argument("--device", default="cpu")
     sub.add_argument("--quiet", action="store_true", help="the text alone")
 
     sub = command("bench", _bench, "side-by-side comparisons; results go to data/results")
-    sub.add_argument("what", choices=["train", "memory"])
+    sub.add_argument("what", choices=["train", "memory", "decode"])
     sub.add_argument("--out", type=Path, help="file for the result (default data/results/bench_WHAT_DEVICE.json)")
     sub.add_argument("--quick", action="store_true", help="tiny shapes, to try the command")
-    sub.add_argument("--eager", action="store_true", help="train: leave the compiled rows out")
+    sub.add_argument("--eager", action="store_true", help="train, decode: leave the compiled rows out")
+    sub.add_argument("--checkpoint", help="decode: a folder, or the name of a pretrained model (default: stories-4)")
+    sub.add_argument("--data", nargs="+", help="decode: as in eval; 'stories' (the default) or 'python': held-out part")
     sub.add_argument("--device")
 
     sub = command("run", _run, "experiments beside the paper's; results go to data/results")
@@ -281,15 +283,24 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from mtp_edu.bench import memory, training  # here, because nothing else needs them
+    from mtp_edu.bench import decoding, memory, training  # here, because nothing else needs them
 
     # A trial must not take the place of a real result.
     out = options.out or (Path("runs") / f"bench_{options.what}_quick.json" if options.quick else None)
     if options.what == "memory":
         memory.run(out, options.quick, options.device)
+    elif options.what == "decode":
+        documents = _unseen(options.data) if options.data else None
+        decoding.run(out, options.quick, options.device, options.eager, options.checkpoint, documents)
     else:
         training.run(out, options.quick, options.device, options.eager)
     return 0
+
+
+def _unseen(data: Sequence[str]) -> list[corpus.Document]:
+    """Text that a model has not seen: of what the package makes itself the held-out part, else all of it."""
+    documents = _documents(data)
+    return corpus.split(documents)[1] if list(data) in (["stories"], ["python"]) else documents
 
 
 def _run(options: argparse.Namespace) -> int:

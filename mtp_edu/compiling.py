@@ -70,17 +70,21 @@ class CompiledStep:
         self.decoder, self.graph = decoder, weight.device.type == "cuda"
         self.frozen = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
         self.weights = _weights_number(decoder.model) if self.frozen else 0
-        self.run = _compiled(type(decoder).step, self.graph)
+        self.run, self.checked = _compiled(type(decoder).step, self.graph), False
         if self.graph:
             _take_cache(decoder)
 
     def __call__(self, block: Tensor, start: Tensor, source: Tensor | None, uniform: Tensor | None) -> StepResult:
+        if self.graph:
+            torch.compiler.cudagraph_mark_step_begin()
+        freezing = torch._inductor.config.patch(freezing=True) if self.frozen else contextlib.nullcontext()
+        # Nothing changes from one step of a text to the next, so every tensor need not be looked at again (0.25 ms).
+        stance = torch.compiler.set_stance("default", skip_guard_eval_unsafe=self.checked)
+        with freezing, stance, torch.no_grad():
+            result = self.run(self.decoder, self.weights, block, start, source, uniform)
+        self.checked = True
         if not self.graph:
-            freezing = torch._inductor.config.patch(freezing=True) if self.frozen else contextlib.nullcontext()
-            with freezing, torch.no_grad():
-                return self.run(self.decoder, self.weights, block, start, source, uniform)
-        torch.compiler.cudagraph_mark_step_begin()
-        result = self.run(self.decoder, self.weights, block, start, source, uniform)
+            return result
         # The graph's next run writes over its outputs.
         return type(result)(*(None if part is None else part.clone() for part in vars(result).values()))
 

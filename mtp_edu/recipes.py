@@ -46,7 +46,7 @@ RECIPES = {
         ),
     ),
     "stories-4": Recipe(
-        about="Children's stories from the grammar in stories.py; the model of notebooks 05 and 06 and of `bench decode`.",
+        about="Children's stories from the grammar in stories.py; the model of notebook 05 and of `bench decode`.",
         documents=lambda: corpus.stories(36_000, seed=0),
         vocab_size=1024,
         length=384,

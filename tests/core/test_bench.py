@@ -111,6 +111,8 @@ def test_the_script_for_gpu_machines_runs_at_tiny_scale(tmp_path):
     rows = json.loads((tmp_path / "bench_train_quick.json").read_text(encoding="utf-8"))["rows"]
     assert [row["name"] for row in rows if "absent" not in row][:1] == ["mtp_edu n=1 eager"]
     assert (tmp_path / "bench_memory_quick.json").is_file()
+    decoded = json.loads((tmp_path / "bench_decode_quick.json").read_text(encoding="utf-8"))
+    assert decoded["complete"] and any(row["name"] == "n_future=4, eager" for row in decoded["rows"])
 
 
 def test_a_missing_peer_is_a_row_that_says_so(monkeypatch):
