@@ -269,21 +269,34 @@ class Exactness:
     tokens: int
     not_the_largest: int  # tokens that the plain forward would not have chosen
     largest_gap: float  # ulps by which a chosen logit falls short of the largest
-    spread: float  # ulps between the logits of the same text in one block and in blocks of n_future
+    spread: float  # ulps between the logits of the same text in one block and in the blocks of its decoding
 
 
 @torch.no_grad()
 def exactness(model: MultiTokenModel, prompt: Sequence[int], generation: Generation) -> Exactness:
-    """Teacher-force a generated text through the plain forward and compare its logits with the largest ones."""
-    device, k = model.norm.weight.device, generation.n_future
+    """Teacher-force a generated text (of one prompt) through the plain forward and compare its logits with the largest.
+
+    The spread is measured by running the generation's own blocks again, one row, eagerly (of a tree, its accepted
+    path). Without its steps, or with those of other rows too, blocks of n_future tokens from the prompt on.
+    """
+    device = model.norm.weight.device
     text = torch.tensor([[*prompt, *generation.tokens]], device=device)[:, :-1]  # (1, T)
     plain = model(text, n_future=1)[0, :, 0]  # (T, V)
-    decoder = BlockDecoder(model, k, rows=1, places=text.shape[1])
-    blocks = []
-    for start in range(0, text.shape[1], k):
-        block = text[:, start : start + k]
-        positions = torch.arange(start, start + block.shape[1], device=device)[None]
-        blocks.append(model.unembed(decoder.latents(block, positions)[0], 0)[0])
+    decoder = BlockDecoder(model, generation.n_future, rows=1, places=text.shape[1])
+
+    def again(tokens: Sequence[int], start: int) -> Tensor:
+        positions = torch.arange(start, start + len(tokens), device=device)[None]
+        latents = decoder.latents(torch.tensor([list(tokens)], device=device), positions)
+        return model.unembed(latents[0], 0)[0]  # (tokens, V)
+
+    blocks = [again(prompt, 0)]
+    if [token for step in generation.steps for token in step.tokens] == generation.tokens[1:]:
+        for step in generation.steps:
+            block = [step.block[node] for node in step.path] or step.block
+            blocks.append(again(block, step.position)[: len(step.tokens)])
+    else:
+        for start in range(len(prompt), text.shape[1], generation.n_future):
+            blocks.append(again(text[0, start : start + generation.n_future].tolist(), start))
     largest = plain.max(-1).values  # (T,)
     ulp = torch.nextafter(largest.abs(), torch.full_like(largest, float("inf"))) - largest.abs()
     chosen = torch.tensor(generation.tokens, device=device)

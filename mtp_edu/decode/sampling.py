@@ -33,6 +33,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if not callable(self.acceptance) and self.acceptance not in ACCEPTANCES:
             raise ValueError(f"acceptance={self.acceptance!r} must be one of {tuple(ACCEPTANCES)}, or a rule")
+        if callable(self.acceptance) and self.temperature == 0:
+            raise ValueError("a rule of your own is for sampling: give a temperature above 0")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature={self.temperature} must be at least 0 (0: always the most likely token)")
         if not 0 < self.top_p <= 1:

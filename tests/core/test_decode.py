@@ -271,6 +271,18 @@ def test_in_lower_precision_only_near_ties_may_differ(dtype):
         assert found.largest_gap <= min(2 * found.spread, 64)  # 0 where both shapes round alike, as some processors do
 
 
+def test_the_spread_is_that_of_the_blocks_that_were_decoded():
+    """Its own blocks, replayed, explain every token that a plain forward would not have chosen."""
+    model, tok = mtp.load_pretrained("stories-nano")
+    model.to(torch.bfloat16)
+    prompt, differ = tok.encode("Once upon a time there was a little cat"), 0
+    for k in (2, 4):
+        found = probe.exactness(model, prompt, mtp.generate(model, prompt, 160, n_future=k))
+        assert found.largest_gap <= 2 * found.spread <= 128
+        differ += found.spread > 0
+    assert differ
+
+
 def test_the_report_of_ulps_notices_a_wrong_text_and_a_wrong_block(monkeypatch):
     model = trained_model()
     right = mtp.generate(model, PROMPTS[0], LIMIT)
@@ -306,6 +318,7 @@ def test_the_report_of_ulps_notices_a_wrong_text_and_a_wrong_block(monkeypatch):
         (["a text"], {}, "the prompt is text"),
         ([1], {"acceptance": "hopeful"}, "acceptance='hopeful'"),
         ([1], {"temperature": -0.1}, "temperature=-0.1"),
+        ([1], {"acceptance": len}, "temperature above 0"),
         ([1], {"temperature": 1.0, "top_p": 0.0}, "top_p=0.0"),
         ([1], {"temperature": 1.0, "top_p": 1.5}, "top_p=1.5"),
         ([1], {"temperature": 1.0, "top_k": 0}, "top_k=0"),

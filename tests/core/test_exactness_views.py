@@ -46,13 +46,13 @@ def test_the_verdict_and_the_largest_deviation():
     deviations = [
         int(re.search(r"height:(\d+)px", attrs["style"])[1])
         for tag, attrs in Reader(figure).elements
-        if attrs.get("style", "").startswith("width:9px")
+        if attrs.get("style", "").startswith("width:7px")
     ]
     assert deviations == [20, 0, 0, 40]  # four pixels for each standard error
     strong = [
         attrs["class"] == "mtp-full"
         for _, attrs in Reader(figure).elements
-        if attrs.get("style", "").startswith("width:9px") and "class" in attrs
+        if attrs.get("style", "").startswith("width:7px") and "class" in attrs
     ]
     assert strong == [True, True]
 

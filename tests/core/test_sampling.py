@@ -1,10 +1,12 @@
-"""Sampled speculation has the distribution of plain sampling, whatever the batch; and this test can fail.
+"""Sampled speculation has the distribution of plain sampling, in chains and in trees, whatever the batch; and these
+tests can fail.
 
 All continuations of n + 2 tokens are enumerated in float64 from the model's plain forward and compared with what
-generate draws, by a chi-square test at level 1e-6 with enough draws to see a total variation of 0.02 with power 0.99.
-Each classic mistake, planted, is caught.
+generate draws, by a chi-square test at level 1e-6 (mtp_edu/continuations.py), with enough draws to see a total
+variation of 0.02 with power 0.99. Each classic mistake is planted at each depth alone, and caught.
 """
 
+import gc
 from collections import Counter
 
 import pytest
@@ -12,164 +14,264 @@ import torch
 from core.small_models import loud_model, riddle, trained_model
 
 import mtp_edu as mtp
-from mtp_edu.decode import Sampling, accept_lossless, accept_typical, draw, step
+from mtp_edu import continuations
+from mtp_edu.decode import BlockDecoder, DraftTree, TreeDecoder, accept_lossless, accept_typical, draw
 
 ORDERS = ["parallel", "causal", "anticausal"]
 PROMPT = [0, 2, 1, 1]
-SIGMAS = 4.75  # one-sided level 1e-6
+COUNT = 5  # n + 2 tokens: the first, a full block, and what follows it
+TREE = {"method": "tree", "tree": DraftTree([(0,), (1,), (0, 0), (0, 1)])}  # leaves at both depths; a draft left out
+WAYS = {"chain": {}, "tree": TREE}
+
+
+@pytest.fixture(autouse=True)
+def no_search_for_cycles():
+    """Thousands of rows are thousands of small objects; looking for cycles among them takes a third of the time."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def tiny(order="parallel"):
-    """Three tokens, three heads: what comes next depends much on what was drawn, and nothing is near certain."""
-    model = loud_model(seed=1, vocab_size=3, n_future=3, n_layers=4, dim=16, n_attention_heads=2, head_order=order)
+    """Three tokens, three heads that differ: what comes next depends much on what was drawn, and nothing is certain.
+
+    It draws in float32, which is faster; its probabilities are enumerated in float64.
+    """
+    shape = {"vocab_size": 3, "n_future": 3, "n_layers": 4, "dim": 8, "n_attention_heads": 1, "n_kv_heads": 1}
+    model = loud_model(seed=1, **shape, head_order=order)
     with torch.no_grad():
         model.unembeddings[0].weight *= 0.2
-    return model
+        for parameter in model.heads.parameters():
+            if parameter.dim() == 2:
+                parameter *= 3
+    return model.float()
 
 
-def exact(model, sampling, count):
-    """Probability of every continuation of PROMPT by `count` tokens, from plain forwards over whole texts."""
-    chances = {(): 1.0}
-    for _ in range(count):
-        texts = torch.tensor([[*PROMPT, *text] for text in chances])
-        with torch.no_grad():
-            p = sampling.distribution(model(texts, n_future=1)[:, -1, 0])  # (N, V)
-        chances = {
-            (*text, token): chance * float(row[token])
-            for (text, chance), row in zip(chances.items(), p, strict=True)
-            for token in range(len(row))
-        }
-    assert abs(sum(chances.values()) - 1) < 1e-9
-    return chances
-
-
-def draws(model, rows, count, seed=0, **options):
-    """How often each continuation came, in batches."""
-    found = Counter()
-    for start in range(0, rows, 4000):
-        size = min(4000, rows - start)
-        out = mtp.generate(model, [PROMPT] * size, count, seed=seed + start, **options)
-        found.update(map(tuple, out.tokens))
-    return found
-
-
-def sigmas(found, chances):
-    """Chi-square over all continuations, rare ones pooled, as deviations of a normal (Wilson and Hilferty 1931)."""
-    total = sum(found.values())
-    assert all(chances[text] > 0 for text in found), "a text that cannot be"
-    cells = [(found[text], total * chance) for text, chance in chances.items() if chance > 0]
-    rare = [cell for cell in cells if cell[1] < 5]
-    cells = [cell for cell in cells if cell[1] >= 5] + ([tuple(map(sum, zip(*rare)))] if rare else [])
-    free = len(cells) - 1
-    square = sum((seen - expected) ** 2 / expected for seen, expected in cells if expected > 0)
-    spread = 2 / (9 * free)
-    return ((square / free) ** (1 / 3) - (1 - spread)) / spread**0.5
+def drawn(model, draws, **options):
+    return continuations.drawn(model, PROMPT, COUNT, draws, **options)
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_the_distribution_is_that_of_plain_sampling(order):
-    model, options = tiny(order), {"temperature": 1.0}
-    chances = exact(model, Sampling(**options), 5)
-    assert len(chances) == 243 and max(chances.values()) < 0.06
-    # A total variation of 0.02 has a noncentrality of at least N (2 * 0.02)^2; with 242 degrees of freedom a power of
-    # 0.99 at this level takes 205.
-    rows = 132_000 if order == "parallel" else 30_000
-    assert sigmas(draws(model, rows, 5, **options), chances) < SIGMAS
+@pytest.mark.parametrize("way", WAYS)
+def test_the_distribution_is_that_of_plain_sampling(way, order):
+    model, chances = tiny(order), continuations.exact(tiny(order), PROMPT, COUNT)
+    assert len(chances) == 243 and max(chances.values()) < 0.1
+    draws, seen = (132_000, 0.02) if order == "parallel" else (20_000, 0.05)
+    assert continuations.power(draws, 243, seen) > 0.99
+    found = continuations.compare(drawn(model, draws, **WAYS[way]), chances)
+    assert not found.differs, found
+    accepted = Counter(step.accepted for step in mtp.generate(model, [PROMPT] * 500, 5, temperature=1.0, seed=0).steps)
+    assert min(accepted[kept] for kept in range(3)) > 50, accepted
 
 
-def test_temperature_top_p_and_top_k_are_part_of_it():
+@pytest.mark.parametrize("way", WAYS)
+def test_temperature_top_p_and_top_k_are_part_of_it(way):
     model, options = tiny(), {"temperature": 0.7, "top_p": 0.9, "top_k": 2}
-    chances = exact(model, Sampling(**options), 5)
+    chances = continuations.exact(model, PROMPT, COUNT, **options)
     assert sum(chance == 0 for chance in chances.values()) > 20  # some texts cannot be
-    found = draws(model, 15_000, 5, **options)
-    assert sigmas(found, chances) < SIGMAS
-    for other in ({"temperature": 0.9}, {"top_p": 1.0, "top_k": None}):
-        wrong = exact(model, Sampling(**(options | other)), 5)
-        possible = Counter({text: count for text, count in found.items() if wrong[text] > 0})
-        assert sigmas(possible, wrong) > SIGMAS
+    found = drawn(model, 10_000, **options, **WAYS[way])
+    right = continuations.compare(found, chances)
+    assert not right.differs, right
+    for other in ({"temperature": 0.9}, {"top_p": 1.0}, {"top_k": None, "top_p": 1.0}):
+        wrong = continuations.exact(model, PROMPT, COUNT, **(options | other))
+        assert continuations.compare(found, wrong).differs
+        assert continuations.compare(drawn(model, 2000, **(options | other), **WAYS[way]), chances).differs
 
 
-# Classic mistakes ---------------------------------------------------------------------------------------------------
+def test_a_rule_of_ones_own_takes_the_place_of_the_lossless_one():
+    assert drawn(tiny(), 500, acceptance=accept_lossless) == drawn(tiny(), 500)
 
 
-def q_is_not_what_was_sampled(monkeypatch):
-    """Drafts are the heads' first choices, the rule is told that they were drawn from the whole distribution."""
-    original = step.BlockDecoder._draft
+# Classic mistakes, at draft (chain) or depth (tree) d alone -----------------------------------------------------------
+
+
+def drafts_are_first_choices_but_q_says_drawn(monkeypatch, d):
+    original = BlockDecoder._draft
 
     def faulty(self, latents, uniform):
-        _, source = original(self, latents, uniform)
-        return source.argmax(-1), source
+        drafts, source = original(self, latents, uniform)
+        drafts[:, d - 1] = source[:, d - 1].argmax(-1)
+        return drafts, source
 
-    monkeypatch.setattr(step.BlockDecoder, "_draft", faulty)
-
-
-def refused_drafts_are_redrawn_from_p(monkeypatch):
-    def faulty(target, source, drafts, uniform):
-        kept, _ = accept_lossless(target, source, drafts, uniform)
-        return kept, draw(target[torch.arange(len(kept)), kept], uniform[:, -1])
-
-    monkeypatch.setattr(step, "accept_lossless", faulty)
+    monkeypatch.setattr(BlockDecoder, "_draft", faulty)
+    return {}
 
 
-def accepted_with_chance_p(monkeypatch):
-    def faulty(target, source, drafts, uniform):
-        q = source.gather(-1, drafts[..., None])[..., 0]  # the rule compares uniform * q with p
-        return accept_lossless(target, source, drafts, torch.cat([uniform[:, :-1] / q, uniform[:, -1:]], dim=1))
-
-    monkeypatch.setattr(step, "accept_lossless", faulty)
-
-
-def one_number_serves_twice(monkeypatch):
-    """The number that accepted a draft also draws what follows it."""
-
-    def faulty(target, source, drafts, uniform):
-        return accept_lossless(target, source, drafts, torch.cat([uniform[:, :-1], uniform[:, :1]], dim=1))
-
-    monkeypatch.setattr(step, "accept_lossless", faulty)
-
-
-def the_bonus_token_comes_from_a_place_too_early(monkeypatch):
-    def faulty(target, source, drafts, uniform):
-        shifted = torch.cat([target[:, :-1], target[:, -2:-1]], dim=1)
-        return accept_lossless(shifted, source, drafts, uniform)
-
-    monkeypatch.setattr(step, "accept_lossless", faulty)
-
-
-def the_source_is_one_step_old(monkeypatch):
-    original, before = step.BlockDecoder.step, {}
+def the_source_is_one_step_old(monkeypatch, d):
+    original, before = BlockDecoder.step, {}
 
     def faulty(self, block, start, source=None, uniform=None):
-        old = before.get(id(self), source)
-        before[id(self)] = source
-        return original(self, block, start, old, uniform)
+        mixed = source.clone()
+        mixed[:, d - 1] = before.pop(self, source)[:, d - 1]
+        before[self] = source
+        return original(self, block, start, mixed, uniform)
 
-    monkeypatch.setattr(step.BlockDecoder, "step", faulty)
+    monkeypatch.setattr(BlockDecoder, "step", faulty)
+    return {}
+
+
+def a_refused_draft_is_redrawn_from_p(monkeypatch, d):
+    def rule(target, source, drafts, uniform):
+        kept, following = accept_lossless(target, source, drafts, uniform)
+        return kept, torch.where(kept == d - 1, draw(target[:, d - 1], uniform[:, -1]), following)
+
+    return {"acceptance": rule}
+
+
+def the_residual_is_not_made_to_sum_to_1(monkeypatch, d):
+    def rule(target, source, drafts, uniform):
+        kept, following = accept_lossless(target, source, drafts, uniform)
+        below = (target[:, d - 1] - source[:, d - 1]).clamp(min=0).cumsum(-1)
+        token = (below <= uniform[:, -1:]).sum(-1).clamp(max=2)  # what is missing falls to the last token
+        return kept, torch.where(kept == d - 1, token, following)
+
+    return {"acceptance": rule}
+
+
+def accepted_with_chance_p(monkeypatch, d):
+    def rule(target, source, drafts, uniform):
+        q = source[:, d - 1].gather(1, drafts[:, d - 1, None])[:, 0]
+        uniform[:, d - 1] /= q  # the rule compares uniform * q with p
+        return accept_lossless(target, source, drafts, uniform)
+
+    return {"acceptance": rule}
+
+
+def the_number_that_judged_also_draws_what_follows(monkeypatch, d):
+    def rule(target, source, drafts, uniform):
+        uniform[:, -1] = uniform[:, d - 1]
+        return accept_lossless(target, source, drafts, uniform)
+
+    return {"acceptance": rule}
+
+
+def one_number_judges_two_drafts(monkeypatch, d):
+    def rule(target, source, drafts, uniform):
+        uniform[:, d - 1] = uniform[:, d - 2]
+        return accept_lossless(target, source, drafts, uniform)
+
+    return {"acceptance": rule}
+
+
+def what_follows_d_drafts_comes_from_a_place_too_early(monkeypatch, d):
+    def rule(target, source, drafts, uniform):
+        kept, _ = accept_lossless(target, source, drafts, uniform)
+        early = target.clone()
+        early[:, d] = target[:, d - 1]
+        return kept, torch.where(kept == d, follow(early, source, kept, uniform), follow(target, source, kept, uniform))
+
+    return {"acceptance": rule}
+
+
+def follow(target, source, kept, uniform):
+    """What follows the kept drafts, as the lossless rule draws it."""
+    padded = torch.cat([source, torch.zeros_like(source[:, :1])], dim=1)  # (B, k, V): behind the last draft all of p
+    rows = torch.arange(len(kept))
+    return draw((target[rows, kept] - padded[rows, kept]).clamp(min=0), uniform[:, -1])
+
+
+def judge(monkeypatch, change):
+    """Plant in the tree's verdicts: change(decoder, logits, block, uniform, original)."""
+    original = TreeDecoder._judge
+    monkeypatch.setattr(TreeDecoder, "_judge", lambda self, *given: change(self, *given, original.__get__(self)))
+    return TREE
+
+
+def descends_although_the_child_carries_another_token(monkeypatch, d):
+    def change(decoder, logits, block, uniform, original):
+        chosen, kept, even = original(logits, block, uniform)
+        first = torch.tensor([node == (0,) * d for node in [(), *decoder.tree.nodes]])
+        return chosen, kept | first, even
+
+    return judge(monkeypatch, change)
+
+
+def the_choice_is_drawn_from_the_parents_distribution(monkeypatch, d):
+    def change(decoder, logits, block, uniform, original):
+        there = decoder.depths == d
+        logits[:, there] = logits[:, decoder.parents[there]]
+        return original(logits, block, uniform)
+
+    return judge(monkeypatch, change)
+
+
+def one_number_serves_two_depths(monkeypatch, d):
+    def change(decoder, logits, block, uniform, original):
+        uniform[:, d] = uniform[:, d - 1]
+        return original(logits, block, uniform)
+
+    return judge(monkeypatch, change)
+
+
+def candidates_are_preferred(monkeypatch, d):
+    """Where a node at depth d - 1 has children, one of them is taken."""
+
+    def change(decoder, logits, block, uniform, original):
+        parents = decoder.parents[1:]
+        carried = torch.zeros_like(logits, dtype=torch.bool)
+        rows = torch.arange(len(block))[:, None]
+        carried[rows, parents, block[:, 1:]] = True
+        asked = carried.any(-1) & (decoder.depths == d - 1)
+        return original(logits.masked_fill(asked[..., None] & ~carried, -torch.inf), block, uniform)
+
+    return judge(monkeypatch, change)
+
+
+def what_follows_is_drawn_from_the_draft_head(monkeypatch, d):
+    latents, last = TreeDecoder.latents, {}
+
+    def noted(self, *given):
+        last["latents"] = latents(self, *given)
+        return last["latents"]
+
+    def change(decoder, logits, block, uniform, original):
+        other = decoder.model.unembed(last["latents"][1], 1)  # head 2's logits (B, N, V)
+        return original(torch.where((decoder.depths == d)[:, None], other, logits), block, uniform)
+
+    monkeypatch.setattr(TreeDecoder, "latents", noted)
+    return judge(monkeypatch, change)
+
+
+MISTAKES = {
+    drafts_are_first_choices_but_q_says_drawn: (1, 2),
+    the_source_is_one_step_old: (1, 2),
+    a_refused_draft_is_redrawn_from_p: (1, 2),
+    the_residual_is_not_made_to_sum_to_1: (1, 2),
+    accepted_with_chance_p: (1, 2),
+    the_number_that_judged_also_draws_what_follows: (1, 2),
+    one_number_judges_two_drafts: (2,),
+    what_follows_d_drafts_comes_from_a_place_too_early: (1, 2),
+    descends_although_the_child_carries_another_token: (1, 2),
+    the_choice_is_drawn_from_the_parents_distribution: (1, 2),
+    one_number_serves_two_depths: (1, 2),
+    candidates_are_preferred: (1, 2),
+    what_follows_is_drawn_from_the_draft_head: (0, 1, 2),
+}
 
 
 @pytest.mark.parametrize(
-    "plant",
-    [
-        q_is_not_what_was_sampled,
-        refused_drafts_are_redrawn_from_p,
-        accepted_with_chance_p,
-        one_number_serves_twice,
-        the_bonus_token_comes_from_a_place_too_early,
-        the_source_is_one_step_old,
-    ],
-    ids=lambda plant: plant.__name__,
+    ("plant", "d"),
+    [(plant, d) for plant, depths in MISTAKES.items() for d in depths],
+    ids=lambda value: value if isinstance(value, int) else value.__name__,
 )
-def test_classic_mistakes_are_caught(plant, monkeypatch):
-    model, options = tiny(), {"temperature": 1.0}
-    chances = exact(model, Sampling(**options), 5)
-    plant(monkeypatch)
-    assert sigmas(draws(model, 20_000, 5, **options), chances) > SIGMAS
+def test_a_classic_mistake_at_one_depth_is_caught(plant, d, monkeypatch):
+    model, found = tiny(), Counter()
+    chances = continuations.exact(model, PROMPT, COUNT)
+    options = plant(monkeypatch, d)
+    for seed in range(0, 20_000, 2000):  # most show at once
+        found += drawn(model, 2000, seed=seed, **options)
+        result = continuations.compare(found, chances)
+        if result.differs:
+            return
+    pytest.fail(f"not seen: {result}")
+
+
+# Typical acceptance ---------------------------------------------------------------------------------------------------
 
 
 def test_typical_acceptance_keeps_more_and_shifts_the_distribution():
-    model, options = tiny(), {"temperature": 1.0}
-    chances = exact(model, Sampling(**options), 5)
-    assert sigmas(draws(model, 20_000, 5, acceptance="typical", **options), chances) > SIGMAS
+    chances = continuations.exact(tiny(), PROMPT, COUNT)
+    assert continuations.compare(drawn(tiny(), 4000, acceptance="typical"), chances).differs
     trained, kept = trained_model(), {}
     for acceptance in ("lossless", "typical"):
         out = mtp.generate(trained, beginnings(40), 40, seed=0, acceptance=acceptance, temperature=0.6)
@@ -184,9 +286,9 @@ def test_typical_acceptance_follows_its_formula():
     entropy = -(p * p.log()).sum(-1)
     assert 0.3 * float((-entropy[0, 0]).exp()) == pytest.approx(0.0932, abs=1e-3)  # above epsilon, so 0.09 counts
     one = torch.zeros(1, 3)
-    assert accept_typical(p, torch.tensor([[2, 0]]), one)[0].tolist() == [2]  # 0.1 > 0.09
-    assert accept_typical(p, torch.tensor([[2, 1]]), one)[0].tolist() == [1]  # 0.01 is not
-    assert accept_typical(p, torch.tensor([[2, 0]]), one, epsilon=0.2, delta=0.5)[0].tolist() == [0]
+    assert accept_typical(p, None, torch.tensor([[2, 0]]), one)[0].tolist() == [2]  # 0.1 > 0.09
+    assert accept_typical(p, None, torch.tensor([[2, 1]]), one)[0].tolist() == [1]  # 0.01 is not
+    assert accept_typical(p, None, torch.tensor([[2, 0]]), one, epsilon=0.2, delta=0.5)[0].tolist() == [0]
 
 
 def test_the_rule_keeps_all_of_equal_distributions_and_none_of_disjoint_ones():
@@ -214,10 +316,11 @@ def beginnings(count):
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
-def test_a_row_is_the_same_alone_and_in_any_batch(order, temperature):
+@pytest.mark.parametrize("way", ["self-speculative", "tree"])
+def test_a_row_is_the_same_alone_and_in_any_batch(way, order, temperature):
     model, prompts, ended = trained_model(order), beginnings(7), Counter()
-    for k in (1, 2, 4):
-        options = {"n_future": k, "temperature": temperature, "stop_ids": (3,)}
+    for k in (1, 2, 4) if way == "self-speculative" else (2, 4):
+        options = {"method": way, "n_future": k, "temperature": temperature, "stop_ids": (3,)}
         batch = mtp.generate(model, prompts, 40, seed=10, **options)
         for row, prompt in enumerate(prompts):
             alone = mtp.generate(model, prompt, 40, seed=10 + row, **options)
@@ -225,6 +328,7 @@ def test_a_row_is_the_same_alone_and_in_any_batch(order, temperature):
             own = [step for step in batch.steps if step.row == row]
             assert [step.tokens for step in own] == [step.tokens for step in alone.steps]
             assert [step.drafts for step in own] == [step.drafts for step in alone.steps]
+            assert [step.path for step in own] == [step.path for step in alone.steps]
             ended[len(own)] += 1
             if k == 4 and temperature == 0:
                 plain = mtp.generate(model, prompt, 40, method="autoregressive", stop_ids=(3,))

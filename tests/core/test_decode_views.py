@@ -1,0 +1,299 @@
+"""The pictures of decoding: what they show is what the step did, and what lies in the cache is what they say of it."""
+
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from core.figure_reader import Reader
+from core.small_models import riddle, trained_model
+
+import mtp_edu as mtp
+from mtp_edu import probe, views
+from mtp_edu.decode import BlockDecoder, DraftTree, TreeDecoder
+from mtp_edu.views import style
+from mtp_edu.views.decode_steps import EMPTY, GONE, KEPT, cache_states, origins
+
+PROMPT = riddle(1, 9, seed=1003)[0].tolist()  # a text in which every number of drafts is accepted
+TREE = DraftTree.full([3, 2, 1])
+SPARSE = DraftTree([(0,), (1,), (2,), (0, 0), (0, 1), (0, 0, 0)])
+LIMIT = 60
+
+
+def letter(token: int) -> str:
+    return "abcdefghijkl"[token]
+
+
+class Letters:
+    """As much of a tokenizer as a panel asks for: twelve letters, of which the last ends a text."""
+
+    eos_id = 11
+    token_text = staticmethod(letter)
+
+    def encode(self, text):
+        return ["abcdefghijkl".index(character) for character in text]
+
+
+def written(tree=None, **how):
+    method = {"method": "tree", "tree": tree} if tree else {}
+    return mtp.generate(trained_model(), PROMPT, LIMIT, **method, **how)
+
+
+def text_of(tokens):
+    return "".join(letter(token) for token in tokens)
+
+
+def rows_of(figure):
+    """The rows of the figure's tables as (name, cells)."""
+    found = [re.findall(r"<(t[hd])[^>]*>(.*?)</\1>", row) for row in re.findall(r"<tr>(.*?)</tr>", figure.html)]
+    bare = [[re.sub(r"<[^>]*>", "", cell).replace("&nbsp;", " ") for _, cell in row] for row in found]
+    return {row[0]: row[1:] for row in bare}
+
+
+# ---- a line of drafts
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_a_step_shows_what_went_in_and_what_became_of_it(k):
+    out = written(n_future=k)
+    seen = set()
+    for at, step in enumerate(out.steps):
+        rows, first = rows_of(views.step_view(PROMPT, out, at, letter, before=3)), step.position - 3
+        column = step.position - first  # of the block's first token
+        assert [int(cell) for cell in rows["position"]] == list(range(first, step.position + 2 * k))
+        whole = PROMPT + out.tokens
+        assert rows["the block"][:column] == [letter(token) for token in whole[first : step.position]]
+        block = [cell.strip("()") for cell in rows["the block"][column : column + k]]
+        assert "".join(block) == text_of(step.block)
+        words = rows["so it is"][column + 1 : column + k]
+        kept, refused = [f"{style.RIGHT} kept"] * step.accepted, [f"{style.WRONG} refused", "skipped", "skipped"]
+        assert words == (kept + refused)[: k - 1]
+        said = [cell.strip("()") for cell in rows["① head 1 says"][column + 1 : column + k + 1]]
+        assert "".join(said) == text_of(step.verdicts)  # one place later: it is about the token that follows
+        assert "".join(rows["committed"]) == text_of(step.tokens)
+        assert rows["committed"].index(letter(step.tokens[0])) == column + 1
+        if at + 1 < len(out.steps):
+            following = out.steps[at + 1]
+            start = following.position - first
+            assert "".join(rows["next block"]) == text_of(following.block)
+            assert "".join(rows["next block"][start : start + k]) == text_of(following.block)
+        seen.add(step.accepted)
+    assert seen == set(range(k))
+
+
+def test_the_words_say_the_same():
+    out = written()
+    at = next(i for i, step in enumerate(out.steps) if step.accepted == 1)
+    step, lines = out.steps[at], views.step_view(PROMPT, out, at, letter).text.splitlines()
+    before = [*PROMPT, out.tokens[0], *(token for one in out.steps[:at] for token in one.tokens)]
+    assert lines[0] == f"text: {text_of(before)}[{text_of(step.tokens)}]"
+    assert lines[1] == f"step {at + 1} of {len(out.steps)}: 1 of 3 drafts kept, 2 tokens committed"
+    _, a, b, c = text_of(step.block)
+    assert f"| ② {a} ✓ | ③ {b} ✕ head 1: {letter(step.tokens[1])} | ④ {c} skipped" in lines[2]
+    assert lines[4] == "next drafts: " + ", ".join(f"{style.mark(i)} {letter(d)}" for i, d in enumerate(step.drafts, 2))
+    assert lines[5].endswith("▪▪▪✓✓↺↺····")
+
+
+def test_nothing_is_told_by_colour_alone():
+    out = written()
+    at = next(i for i, step in enumerate(out.steps) if step.accepted == 1)
+    page = Reader(views.step_view(PROMPT, out, at, letter))
+    struck = [attrs for _, attrs in page.elements if "line-through" in attrs.get("style", "")]
+    assert len(struck) == 1 and "mtp-h3" in struck[0]["class"]
+    for mark in "▪✓↺·②③④":
+        assert mark in page.text
+    assert all(attrs["title"] for _, attrs in page.with_class("mtp-entry"))
+
+
+def test_a_text_that_ends_inside_accepted_drafts_is_cut_there():
+    model, whole = trained_model(), written()
+    full = next(step for step in whole.steps if step.accepted == 3)
+    out = mtp.generate(model, PROMPT, LIMIT, stop_ids=full.tokens[1])
+    step = out.steps[-1]
+    assert out.stopped and len(step.tokens) <= step.accepted
+    figure = views.step_view(PROMPT, out, len(out.steps) - 1, letter)
+    assert "the text ends here" in figure.text and "next drafts" not in figure.text
+    assert rows_of(figure)["next block"].count("none") == 1
+    states = cache_states(step)
+    assert list(states.values()).count(KEPT) == 1 + len(step.tokens)  # what was committed went in with this block
+
+
+def test_tokens_are_escaped_in_every_figure():
+    def nasty(token):
+        return "<script>alert(1)</script>" if token % 2 else 'a"b&\ud800'
+
+    for out, tree in ((written(), None), (written(TREE), TREE)):
+        figure = views.step_view(PROMPT, out, 3, nasty, tree)
+        page = Reader(figure)
+        assert "<script" not in figure.html and "\ud800" not in figure.html
+        assert not {"script", "link", "iframe", "img"} & {tag for tag, _ in page.elements}
+
+
+def test_what_cannot_be_drawn_is_refused():
+    out, branching = written(), written(TREE)
+    for words, arguments in (
+        ("step 99", (out, 99, letter)),
+        ("step -1", (out, -1, letter)),
+        ("same tree", (branching, 0, letter)),
+        ("same tree", (out, 0, letter, TREE)),
+        ("same tree", (branching, 0, letter, SPARSE)),
+        ("many rows", (mtp.generate(trained_model(), [PROMPT, PROMPT], 4), 0, letter)),
+        ("no step", (mtp.generate(trained_model(), PROMPT, 1), 0, letter)),
+    ):
+        with pytest.raises(ValueError, match=words):
+            views.step_view(PROMPT, *arguments)
+
+
+# ---- the cache
+
+
+def watched(monkeypatch, **how):
+    """Steps as they happen, with the decoder whose cache they write."""
+    made, decoding = [], sys.modules["mtp_edu.decode.generate"]  # as a name it is the function
+    for name, kind in (("BlockDecoder", BlockDecoder), ("TreeDecoder", TreeDecoder)):
+        monkeypatch.setattr(decoding, name, lambda *a, kind=kind, **b: made.append(kind(*a, **b)) or made[-1])
+    for step in mtp.stream(trained_model(), PROMPT, LIMIT, **how):
+        yield step, made[0]
+
+
+@pytest.mark.parametrize("how", [{}, {"n_future": 2}, {"method": "tree", "tree": TREE}], ids=["line", "two", "tree"])
+def test_the_cache_holds_what_the_strip_says(how, monkeypatch):
+    """Kept entries are those of a clean forward over the committed text, empty ones are zero, void ones are neither."""
+    model, text, void = trained_model(), list(PROMPT), 0
+    for at, (step, decoder) in enumerate(watched(monkeypatch, **how)):
+        text += [step.block[0]] * (at == 0) + list(step.tokens)
+        clean = BlockDecoder(model, decoder.k, 1, len(text))
+        clean.prefill(torch.tensor([text]))
+        states = cache_states(step, tree="tree" in how)
+        for own, right in zip(decoder.caches(), clean.caches()):
+            for place in range(decoder.places):
+                state = states.get(place, EMPTY) if place >= step.position else KEPT
+                if state == KEPT:
+                    assert torch.allclose(own.keys[0, :, place], right.keys[0, :, place], atol=1e-12), (at, place)
+                elif state == EMPTY:
+                    assert not own.keys[0, :, place].any(), (at, place)
+                else:
+                    assert own.keys[0, :, place].any() and state == GONE
+                    void += place < len(text) and not torch.allclose(own.keys[0, :, place], right.keys[0, :, place])
+    assert void > 50
+
+
+# ---- a tree of drafts
+
+
+@pytest.mark.parametrize("tree", [TREE, SPARSE], ids=["full", "sparse"])
+def test_a_tree_shows_its_nodes_and_the_way_that_was_taken(tree):
+    out, depths = written(tree), set()
+    assert out.tokens == written().tokens
+    for at, step in enumerate(out.steps):
+        figure = views.step_view(PROMPT, out, at, letter, tree)
+        page = Reader(figure)
+        nodes, way = page.with_class("mtp-node"), page.with_class("mtp-node", "mtp-way")
+        assert len(nodes) == len(tree) and len(way) == step.accepted + 1 == len(step.path)
+        assert sum(1 for _, a in nodes if a["title"].endswith("void")) == sum(
+            int(tree.parents[node]) not in step.path for node in range(1, len(tree))
+        )
+        says = [cell for cell in rows_of(figure)["① head 1 says"] if cell not in ("", "skipped")]
+        assert "".join(says) == text_of(step.verdicts[: step.accepted + 1])
+        assert f"path: {' → '.join(letter(step.block[node]) for node in step.path)}" in figure.text
+        strips = page.text.split("scratch")[1].split("cache:")[0]
+        assert strips.count("✓") == 2 * (step.accepted + 1)  # in scratch, and copied to the text
+        depths.add(step.accepted)
+    assert len(depths) >= 3
+
+
+# ---- origins
+
+
+def test_origins_name_the_head_that_drafted():
+    for accepted, kept, expected in ((0, 1, [1]), (2, 3, [2, 3, 1]), (3, 4, [2, 3, 4, 1]), (3, 2, [2, 3])):
+        step = SimpleNamespace(accepted=accepted, tokens=tuple(range(kept)))
+        assert origins(step) == expected
+
+
+# ---- the panel
+
+
+@pytest.fixture
+def panel():
+    return views.DecodingSteps(trained_model(), Letters(), text_of(PROMPT), max_new_tokens=30)
+
+
+def test_the_panel_steps_through_and_stops_at_the_ends(panel):
+    count = len(panel.generation.steps)
+    assert panel.at.max == panel.player.max == count > 5
+    assert panel.static().text.splitlines()[1].startswith(f"step 1 of {count}:")
+    panel.forth.click()
+    panel.forth.click()
+    assert panel.at.value == 3 and f"step 3 of {count}:" in panel.static().text
+    panel.back.click()
+    assert f"step 2 of {count}:" in panel.static().text and panel.output.value == panel.static().html
+    panel.move(-100)
+    assert panel.at.value == 1
+    panel.move(1000)
+    assert panel.at.value == count and "the text ends here" in panel.static().text
+
+
+def test_another_number_of_heads_writes_anew(panel):
+    panel.move(4)
+    whole = panel.generation.tokens
+    panel.heads.value = 2
+    assert panel.generation.n_future == 2 and panel.at.value == 1 and panel.generation.tokens == whole
+    assert panel.at.max == len(panel.generation.steps) and "④" not in panel.static().text
+
+
+def test_the_panel_says_what_is_wrong_and_recovers(panel):
+    panel.prompt.value = ""
+    panel.button.click()
+    assert "The prompt is empty" in panel.static().text and panel.at.max == 1
+    panel.prompt.value = "ab" * 40
+    panel.button.click()
+    assert "has room for" in panel.static().text
+    panel.prompt.value = "cab"
+    panel.button.click()
+    assert panel.ids == [2, 0, 1] and panel.static().text.startswith("text: cab")
+
+
+def test_the_panel_leaves_a_static_twin(panel):
+    bundle = panel._repr_mimebundle_()
+    assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    assert bundle["text/plain"] == panel.static().text
+
+
+def test_the_panel_takes_a_tree():
+    panel = views.DecodingSteps(trained_model(), Letters(), text_of(PROMPT), max_new_tokens=30, tree=TREE, at=2)
+    assert panel.generation.method == "tree" and "tree of 16 nodes" in panel.static().text
+    assert panel.at.value == 2
+    one = mtp.MultiTokenModel(mtp.ModelConfig(vocab_size=12, dim=16, n_layers=2, n_future=1))
+    with pytest.raises(ValueError, match="drafts nothing"):
+        views.DecodingSteps(one, Letters(), "abc")
+
+
+# ---- charts
+
+
+def acceptance():
+    main = probe.Judged((0.7, 0.6, 0.5), (0.7, 0.5, 0.4), (0.7, 0.714, 0.8))
+    return probe.Acceptance(main, main, (0.6, 0.5, 0.4), (0.8, 0.7, 0.6, 0.5), 1000)
+
+
+def test_acceptance_is_drawn_by_its_three_names():
+    figure = views.acceptance_chart(acceptance())
+    assert len(figure.axes) == 2
+    heights = sorted(round(bar.get_height(), 3) for bar in figure.axes[0].patches)
+    assert heights == [0.4, 0.5, 0.5, 0.6, 0.7, 0.7, 0.7, 0.714, 0.8]
+    looks = {(bar.get_hatch(), bar.get_alpha(), bar.get_fill()) for bar in figure.axes[0].patches}
+    assert len(looks) == 3  # names differ by filling, heads by colour
+    assert "judged by head 1, cumulative: head 2 0.700, head 3 0.500, head 4 0.400" in figure.get_label()
+    with pytest.raises(ValueError, match="n_future = 1"):
+        views.acceptance_chart(probe.Acceptance(main := probe.Judged((), (), ()), main, (), (0.5,), 10))
+
+
+def test_tokens_per_forward_are_taken_apart():
+    figure = views.forward_bars({"ours": (0.7, 0.5, 0.4), "theirs": (0.9,)})
+    bars = [(round(bar.get_x(), 3), round(bar.get_width(), 3)) for bar in figure.axes[0].patches]
+    assert bars == [(0, 1), (1, 0.7), (1.7, 0.5), (2.2, 0.4), (0, 1), (1, 0.9)]
+    assert figure.get_label() == "ours: 2.60 tokens per forward; theirs: 1.90 tokens per forward"
+    with pytest.raises(ValueError, match="nothing to compare"):
+        views.forward_bars({})
