@@ -1,6 +1,9 @@
 """Figures and panels: what training, decoding and the probes yield, shown. The core never imports this package."""
 
+from mtp_edu.views.acceptance import acceptance_chart, forward_bars
 from mtp_edu.views.architecture import ArchitecturePanel, architecture, head_kinds_chart, head_trees, parameter_bars
+from mtp_edu.views.decode_panel import DecodingSteps
+from mtp_edu.views.decode_steps import step_view
 from mtp_edu.views.figures import step_table, target_table
 from mtp_edu.views.head_view import head_view
 from mtp_edu.views.html import HtmlFigure
@@ -18,5 +21,7 @@ __all__ = ["DecodingRace", "HeadExplorer", "HtmlFigure", "Panel", "TargetsPanel"
 __all__ += ["ArchitecturePanel", "architecture", "head_kinds_chart", "head_trees", "parameter_bars"]
 
 __all__ += ["LogitsCalculator", "TimelinePanel", "memory_bars", "memory_timeline", "method_bars"]
+
+__all__ += ["DecodingSteps", "acceptance_chart", "forward_bars", "step_view"]
 
 teach_notebook()

@@ -20,6 +20,7 @@ _CACHE = {
     GONE: ("↺", "written now, void: will be overwritten", "background-color:#ededed;border:1px dashed #6b6b6b"),
     EMPTY: ("·", "empty", "border:1px solid #b5b5b5"),
 }
+_UNSEEN = "skipped"  # behind a refused draft: nobody looks at it
 _SHOWN = 48  # tokens of the text before the step
 
 
@@ -30,7 +31,7 @@ def cache_states(step: DecodeStep, tree: bool = False) -> dict[int, str]:
     tree: the accepted path was copied to the text, and copies of its last node behind it.
     """
     width = max(2, len(step.verdicts)) if tree else len(step.block)
-    kept = min(step.accepted + 1, max(1, len(step.tokens)))
+    kept = 1 + min(step.accepted, len(step.tokens))
     return {step.position + j: KEPT if j < kept else GONE for j in range(width)}
 
 
@@ -39,7 +40,7 @@ def origins(step: DecodeStep) -> list[int]:
     return [place + 2 if place < step.accepted else 1 for place in range(len(step.tokens))]
 
 
-def decode_step(
+def step_view(
     prompt: Sequence[int],
     generation: Generation,
     at: int,
@@ -66,21 +67,23 @@ def decode_step(
     def show(token: int) -> str:
         return visible(token_text(token))
 
-    body, words = (_tree_body(step, tree, show, last) if tree else _line_body(step, text, show, last, before))
+    body, words = _tree_body(step, tree, show, last) if tree else _line_body(step, text, show, last, before)
     number = f"step {at + 1} of {len(generation.steps)}"
     end = "; the text ends here" if last else ""
-    title = f"{number}: {step.accepted} of {len(step.verdicts) - 1} drafts kept, {_tokens(len(step.tokens))} committed"
+    drafts = _many(len(step.verdicts) - 1, "draft")
+    title = f"{number}: {step.accepted} of {drafts} kept, {_many(len(step.tokens), 'token')} committed"
     count = 1 + sum(len(one.tokens) for one in generation.steps[: at + 1])
-    small = f"so far {_tokens(count)} in {at + 1} forwards and the prompt’s own"
+    small = f"so far {_many(count, 'token')} in {_many(at + 1, 'forward')} and the prompt’s own"
     ms = f", this one {1000 * step.seconds:.1f} ms"
-    parts = [_flow(prompt, generation, at, token_text), tag("div", title + end, class_="mtp-title"), *body, note(small + ms)]
+    flow = _flow(prompt, generation, at, token_text)
+    parts = [flow, tag("div", title + end, class_="mtp-title"), *body, note(small + ms)]
     written = "".join(token_text(token) for token in step.tokens)
     lines = [f"text: {''.join(map(token_text, text))}[{written}]", title + end, *words, small]
     return figure("".join(parts), "\n".join(lines), "mtp-steps")
 
 
-def _tokens(count: int) -> str:
-    return f"{count} token{'s' * (count != 1)}"
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def _flow(prompt: Sequence[int], generation: Generation, at: int, token_text: TokenText) -> str:
@@ -125,7 +128,7 @@ def _line_body(
     states = cache_states(step)
     columns = range(first, end)
     following = p + len(step.tokens)  # where the next block begins
-    names = ["position", "the block", "made by", "head 1 says", "so", "committed", "next block", "cache"]
+    names = ["position", "the block", "drafted by", "says", "so it is", "committed", "next block", "cache"]
     rows: dict[str, list[str]] = {name: [] for name in names}
     words = []
     for position in columns:
@@ -134,20 +137,22 @@ def _line_body(
         if j < 0:
             cell["the block"] = tag("span", escape(show(text[position])), class_="mtp-mute mtp-code")
         elif j == 0:
-            cell["the block"], cell["made by"] = chip(show(step.block[0]), 0), "committed"
+            cell["the block"], cell["drafted by"] = chip(show(step.block[0]), 0), "committed"
         elif j < k:
             state = "kept" if j <= accepted else "refused" if j == accepted + 1 else "void"
             draft, verdict = show(step.block[j]), show(step.verdicts[j - 1])
             cell["the block"] = _sees(state, draft, j + 1)
-            cell["made by"] = head_name(j + 1)
-            cell["head 1 says"] = _sees("void" if state == "void" else "kept", verdict, 1)
-            cell["so"] = {"kept": f"{style.RIGHT} kept", "refused": f"{style.WRONG} refused", "void": "not asked"}[state]
-            said = {"kept": style.RIGHT, "refused": f"{style.WRONG} head 1: {verdict}", "void": "not asked"}[state]
+            cell["drafted by"] = head_name(j + 1)
+            cell["says"] = _sees("void" if state == "void" else "kept", verdict, 1)
+            cell["so it is"] = {"kept": f"{style.RIGHT} kept", "refused": f"{style.WRONG} refused", "void": _UNSEEN}[
+                state
+            ]
+            said = {"kept": style.RIGHT, "refused": f"{style.WRONG} head 1: {verdict}", "void": _UNSEEN}[state]
             words.append(f"{style.mark(j + 1)} {draft} {said}")
         elif j == k:
             own = accepted == k - 1
-            cell["head 1 says"] = _sees("kept" if own else "void", show(step.verdicts[-1]), 1)
-            cell["so"] = "＋ on top" if own else ""
+            cell["says"] = _sees("kept" if own else "void", show(step.verdicts[-1]), 1)
+            cell["so it is"] = "＋ on top" if own else ""
             words += [f"on top head 1: {show(step.verdicts[-1])}"] * own
         if 1 <= j <= len(step.tokens):
             cell["committed"] = chip(show(step.tokens[j - 1]), origins(step)[j - 1])
@@ -157,16 +162,17 @@ def _line_body(
             cell["next block"] = chip(show(step.drafts[position - following - 1]), position - following + 1)
         cell["position"] = tag("b", str(position)) if 0 <= j < k else str(position)
         cell["cache"] = _cache_cell(OLD if j < 0 else states.get(position, EMPTY), f"position {position}")
+        in_block = {"the block": 0 <= j < k, "next block": not last and following <= position < following + k}
         for name in names:
-            rows[name].append(cell[name])
+            rows[name].append(tag("td", cell[name], class_="mtp-band" * in_block.get(name, False)))
     if last:
-        rows["next block"][following - first] = "none"
-    titles = {"position": "position", "the block": "goes in: the block", "made by": "drafted by",
-              "head 1 says": head_name(1) + " says", "so": "so the draft is", "committed": "committed",
-              "next block": "next block", "cache": "keys and values"}
-    lines = [tag("th", titles[name], class_="mtp-left") + "".join(tag("td", cell) for cell in row)
-             for name, row in rows.items() if k > 1 or name not in ("made by", "so")]
-    committed = " ".join(f"{show(token)}" for token in step.tokens)
+        rows["next block"][following - first] = tag("td", "none")
+    lines = [
+        tag("th", f"{head_name(1)} says" if name == "says" else name, class_="mtp-left") + "".join(row)
+        for name, row in rows.items()
+        if k > 1 or name not in ("drafted by", "so it is")
+    ]
+    committed = " ".join(map(show, step.tokens))
     words = [f"block at position {p}: {show(step.block[0])} | {' | '.join(words)}", f"committed: {committed}"]
     if not last and k > 1:
         words.append("next drafts: " + ", ".join(f"{style.mark(i)} {show(d)}" for i, d in enumerate(step.drafts, 2)))
@@ -198,7 +204,7 @@ def _tree_body(step: DecodeStep, tree: DraftTree, show: Callable, last: bool) ->
         else:
             state, content = "void", _sees("void", token, head)
         title = f"head {head}, choice {rank}: {state}" if node else "the last committed token"
-        kind = "mtp-node" + (" mtp-here" if node in path else "")
+        kind = "mtp-node" + " mtp-way" * (node in path)
         rows[-1].append(tag("td", content, class_=kind, rowspan=str(leaves(node)), title=title))
         for i, child in enumerate(children[node]):
             if i:
@@ -209,12 +215,15 @@ def _tree_body(step: DecodeStep, tree: DraftTree, show: Callable, last: bool) ->
 
     grow(0)
     names = ["committed", *(head_name(head) for head in range(2, k + 1)), "on top"]
-    said = [""] + [chip(show(step.verdicts[d]), 1) if d <= accepted else tag("span", "not asked", class_="mtp-mute")
-                   for d in range(k)]
+    said = [""] + [
+        chip(show(step.verdicts[d]), 1) if d <= accepted else tag("span", _UNSEEN, class_="mtp-mute") for d in range(k)
+    ]
     if accepted < k - 1:
         said[-1] = ""
-    top = [tag("th", "drafted by", class_="mtp-left") + "".join(tag("th", name) for name in names),
-           tag("th", head_name(1) + " says", class_="mtp-left") + "".join(tag("td", cell) for cell in said)]
+    top = [
+        tag("th", "drafted by", class_="mtp-left") + "".join(tag("th", name) for name in names),
+        tag("th", head_name(1) + " says", class_="mtp-left") + "".join(tag("td", cell) for cell in said),
+    ]
     body = []
     for i, row in enumerate(rows):
         label = tag("th", "the tree", class_="mtp-left", rowspan=str(len(rows))) if not i else ""
@@ -227,14 +236,17 @@ def _tree_body(step: DecodeStep, tree: DraftTree, show: Callable, last: bool) ->
         if token not in by_head[depths[node] + 1]:
             by_head[depths[node] + 1].append(token)
     if not last:
-        nexts = [f"{head_name(head)} " + " ".join(chip(token, head) for token in found)
-                 for head, found in by_head.items()]
+        nexts = [
+            f"{head_name(head)} " + " ".join(chip(token, head) for token in found) for head, found in by_head.items()
+        ]
         ends.append("next candidates: " + "&emsp;".join(nexts))
     states = cache_states(step, tree=True)
     scratch = [_cache_cell(KEPT if node in path else GONE, f"node {node}") for node in range(len(tree))]
     text = [_cache_cell(state, f"position {position}") for position, state in sorted(states.items())]
-    strips = [tag("div", "scratch, one entry for each node: ", *scratch, class_="mtp-strip"),
-              tag("div", f"text, from position {step.position}, the path copied: ", *text, class_="mtp-strip")]
+    strips = [
+        tag("div", "scratch, one entry for each node: ", *scratch, class_="mtp-strip"),
+        tag("div", f"text, from position {step.position}, the path copied: ", *text, class_="mtp-strip"),
+    ]
     way = " → ".join(show(step.block[node]) for node in step.path)
     words += [f"tree of {len(tree)} nodes, path: {way}", f"head 1 adds: {show(step.tokens[-1])}"]
     parts = [table([*top, *body], class_="mtp-branches"), *(note(end) for end in ends), *strips]

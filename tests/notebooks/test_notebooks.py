@@ -61,11 +61,30 @@ def shows_the_limit_and_equal_gradients(text: str) -> None:
         assert f"backwards through the trunk: {backwards}; the same gradient: True" in text
 
 
+def shows_the_same_text_for_every_k(text: str) -> None:
+    assert text.count("the same text as generate and as plain: True") == 4
+    assert "Both wrote the same text." in text
+    assert re.search(r"tokens per forward: \(a\) [1-4]\.\d+, \(b\) [1-4]\.\d+", text)
+    assert "drafts kept" in text and "tree of 16 nodes" in text
+
+
+def shows_what_is_exact_and_what_is_not(text: str) -> None:
+    assert re.search(r"greedy, float64 : (\d+) of \1 texts are the same", text)
+    assert re.search(r"one draft too many 0 of \d+ texts are the same", text)
+    assert "accept lossless: no difference seen" in text and "my_rule: no difference seen" in text
+    assert "caught: 8 of 8" in text
+    right, faulty = map(float, re.findall(r"(?:right|with the fault) +([\d.]+) tokens per forward", text))
+    assert right > faulty > 1
+    assert re.search(r"^(\d+) of \1 texts are the same$", text, re.M)  # whatever the drafts
+
+
 EXPECT = {
     "00_start_here": shows_the_race,
     "01_from_one_to_n_targets": shows_the_loss_falling,
     "02_trunk_and_heads": shows_who_reads_whom,
     "03_memory_efficient_backward": shows_the_limit_and_equal_gradients,
+    "05_self_speculative_decoding": shows_the_same_text_for_every_k,
+    "06_exact_or_not": shows_what_is_exact_and_what_is_not,
 }
 
 
