@@ -177,12 +177,8 @@ class _Run:
         self.many, prompts = _rows(prompt)
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens={max_new_tokens} must be at least 1")
-        self.k = model.check_n_future(n_future)
-        if method == "autoregressive":
-            self.k = 1
-        self.tree = _tree(model, method, tree, n_future)
-        if self.tree:
-            self.k = self.tree.n_future
+        asked, self.tree = model.check_n_future(n_future), _tree(model, method, tree, n_future)
+        self.k = self.tree.n_future if self.tree else 1 if method == "autoregressive" else asked
         longest, most = max(map(len, prompts)), model.cfg.max_seq_len
         if longest + max_new_tokens > most:
             raise ValueError(

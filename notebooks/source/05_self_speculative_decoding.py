@@ -296,7 +296,7 @@ draft_length_chart(advice[1])
 draft_length_chart(advice[max(advice)])
 
 # %% [markdown]
-# **The same with more care.** The package's benchmark (`mtp-edu bench decode`) has measured longer texts, many batches, eager and compiled steps, on one thread of an otherwise idle machine. First: what does a step cost when more tokens are in flight? The orange line is the least that this machine's bandwidth and peak allow; it bends at the ridge.
+# **The same with more care.** The package's benchmark (`mtp-edu bench decode`) has measured longer texts, many batches, eager and compiled steps, on one thread. First: what does a step cost when more tokens are in flight? The orange line is the least that this machine's bandwidth and peak allow; it bends at the ridge.
 
 # %%
 stored = json.loads((data_dir() / "results" / "bench_decode_cpu.json").read_text(encoding="utf-8"))
