@@ -1,7 +1,8 @@
 """torch.compile for training and for decoding: the same arithmetic without Python between the kernels.
 
 Training compiles every block (`CompiledBlocks`). Decoding compiles the whole step (`CompiledStep`), whose shapes never
-change: once per shape of model, block, rows and places. torch keeps the code for the process, and on disk for the next.
+change: once per shape of model, block, rows and places, and per way of sampling. torch keeps the code for the process,
+and on disk for the next.
 
     CUDA              one CUDA graph ("reduce-overhead"): nothing inside waits for the host. Its memory must stay where
                       it is, so a model's last cache is kept for the next text of the same shape.
@@ -70,7 +71,7 @@ class CompiledStep:
         self.decoder, self.graph = decoder, weight.device.type == "cuda"
         self.frozen = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
         self.weights = _weights_number(decoder.model) if self.frozen else 0
-        self.run, self.checked = _compiled(type(decoder).step, self.graph), False
+        self.run = _compiled(type(decoder).step, self.graph)
         if self.graph:
             _take_cache(decoder)
 
@@ -78,11 +79,8 @@ class CompiledStep:
         if self.graph:
             torch.compiler.cudagraph_mark_step_begin()
         freezing = torch._inductor.config.patch(freezing=True) if self.frozen else contextlib.nullcontext()
-        # Nothing changes from one step of a text to the next, so every tensor need not be looked at again (0.25 ms).
-        stance = torch.compiler.set_stance("default", skip_guard_eval_unsafe=self.checked)
-        with freezing, stance, torch.no_grad():
+        with freezing, torch.no_grad():
             result = self.run(self.decoder, self.weights, block, start, source, uniform)
-        self.checked = True
         if not self.graph:
             return result
         # The graph's next run writes over its outputs.

@@ -64,9 +64,11 @@ class KVCache:
 
     def write(self, slots: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put keys, values (B, K, T, E) into slots (B, T) of their own rows; give back the whole cache."""
-        index = slots[:, None, :, None].expand_as(keys)  # (B, K, T, E)
-        self.keys.scatter_(2, index, keys.to(self.keys.dtype))
-        self.values.scatter_(2, index, values.to(self.values.dtype))
+        for entries, new in ((self.keys, keys.to(self.keys.dtype)), (self.values, values.to(self.values.dtype))):
+            if torch.compiler.is_compiling():  # a compiler does this in place; of a scatter it makes a copy of it all
+                entries[torch.arange(len(slots), device=slots.device)[:, None], :, slots] = new.transpose(1, 2)
+            else:
+                entries.scatter_(2, slots[:, None, :, None].expand_as(new), new)
         return self.keys, self.values
 
     def copy(self, source: Tensor, target: Tensor) -> None:

@@ -25,7 +25,6 @@ from mtp_edu.model import MultiTokenModel
 
 METHODS = ("self-speculative", "autoregressive", "tree")
 WIDTHS = (3, 2, 1)  # candidates of heads 2, 3, 4 in the tree that is taken if none is given; one of each head beyond
-
 Prompt = Sequence[int]
 
 
@@ -154,7 +153,7 @@ def generate(
     to try a rule of your own. seed: row i draws from seed + i, or
     from seed[i]; None: a new one. With the same seed a row is the same alone and in any batch.
     compile: run compiled steps (compiling.py); the first text of a shape waits for the compiler, and
-    `compile_seconds` says how long. Compiled and eager steps round differently.
+    `compile_seconds` says how long; another temperature, top_p or top_k is another shape. They round differently.
     Raises ValueError for an empty prompt or batch, ids outside the vocabulary, n_future out of range, temperatures and
     shares that describe no distribution, and a prompt that leaves no room for max_new_tokens within max_seq_len.
     """
@@ -190,7 +189,7 @@ class _Run:
         padded = torch.tensor([[*row, *row[:1] * (longest - len(row))] for row in prompts])  # (B, P)
         model.check_tokens(padded)
         self.prompt, self.lengths = padded.to(self.device), [len(row) for row in prompts]
-        self.stop_ids = frozenset([stop_ids] if isinstance(stop_ids, int) else stop_ids)
+        self.stop_ids = frozenset(map(int, [stop_ids] if isinstance(stop_ids, int) else stop_ids))
         self.limit = max_new_tokens
         drawn = sampling if sampling.temperature > 0 else None
         self.generators = [np.random.default_rng(own) for own in _seeds(seed, len(prompts))] if drawn else None
@@ -315,7 +314,8 @@ def _tree(model: MultiTokenModel, method: str, tree: DraftTree | None, n_future:
         n = model.check_n_future(n_future)
         if n == 1:
             raise ValueError("method='tree' drafts with heads 2 and beyond: n_future must be at least 2")
-        return DraftTree.full([*WIDTHS, *[1] * n][: n - 1])
+        widths = [min(width, model.cfg.vocab_size) for width in [*WIDTHS, *[1] * n][: n - 1]]
+        return DraftTree.full(widths, budget=10 + 6 * n)
     if tree.n_future != (tree.n_future if n_future is None else n_future) or tree.n_future > model.cfg.n_future:
         raise ValueError(
             f"the tree is {tree.n_future - 1} deep and needs n_future={tree.n_future}; n_future={n_future} was asked "

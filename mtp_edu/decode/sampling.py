@@ -55,7 +55,7 @@ class Sampling:
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if self.temperature == 0:
             return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
-        logits = logits / self.temperature
+        logits = (logits - logits.amax(-1, keepdim=True)) / self.temperature  # however small, nothing overflows
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             smallest = logits.topk(self.top_k, dim=-1).values[..., -1:]
             logits = logits.masked_fill(logits < smallest, float("-inf"))
@@ -88,9 +88,9 @@ def accept_lossless(target: Tensor, source: Tensor, drafts: Tensor, uniform: Ten
     kept = (uniform[:, :-1].to(p.dtype) * q < p).long().cumprod(dim=1).sum(dim=1)  # (B,)
     after = target[rows, kept]  # (B, V)
     if drafts.shape[1]:
-        refused = kept < drafts.shape[1]
+        refused = (kept < drafts.shape[1]).unsqueeze(-1)
         residual = (after - source[rows, kept.clamp(max=drafts.shape[1] - 1)]).clamp(min=0)
-        after = torch.where(refused.unsqueeze(-1), residual, after)
+        after = torch.where(refused & residual.any(-1, keepdim=True), residual, after)  # p = q but for rounding: p
     return kept, draw(after, uniform[:, -1])
 
 

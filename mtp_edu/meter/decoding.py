@@ -161,6 +161,9 @@ def decode_step(
     a compiler; the first call then waits for it.
     """
     cfg, device = model.cfg, model.norm.weight.device
+    n_future = model.check_n_future(n_future)
+    if not 1 <= context <= cfg.max_seq_len:
+        raise ValueError(f"context={context} must be from 1 to max_seq_len={cfg.max_seq_len}")
     decoder = TreeDecoder(model, tree, batch, context) if tree else BlockDecoder(model, n_future, batch, context)
     run = CompiledStep(decoder) if compile and can_compile(device) else decoder.step
     for cache in decoder.caches():

@@ -85,6 +85,17 @@ def test_captured_steps_give_the_eager_text(without_code, order, options):
     compare(attentive_model(head_order=order, n_future=3, max_seq_len=64), options)
 
 
+def test_texts_that_are_written_in_turns_keep_their_own_code(without_code):
+    model = attentive_model(n_future=3, max_seq_len=64)
+    ways = [SAMPLED, {}, {"method": "tree"}, SAMPLED | {"temperature": 1.1}]
+    alone = [[step.tokens for step in mtp.stream(model, PROMPTS[1], 20, **way)] for way in ways]
+    streams, together = [mtp.stream(model, PROMPTS[1], 20, compile=True, **way) for way in ways], [[] for _ in ways]
+    for _ in range(24):  # two steps of each in a row
+        for stream, own in zip(streams, together, strict=True):
+            own += [step.tokens for step in (next(stream, None), next(stream, None)) if step]
+    assert together == alone and max(map(len, alone)) < 48
+
+
 @needs_compiler
 def test_frozen_weights_are_never_old_ones(monkeypatch):
     """bfloat16 weights are constants of the code: training on, in place or through .data, makes other code."""

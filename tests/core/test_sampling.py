@@ -15,7 +15,7 @@ from core.small_models import loud_model, riddle, trained_model
 
 import mtp_edu as mtp
 from mtp_edu import continuations
-from mtp_edu.decode import BlockDecoder, DraftTree, TreeDecoder, accept_lossless, accept_typical, draw
+from mtp_edu.decode import BlockDecoder, DraftTree, Sampling, TreeDecoder, accept_lossless, accept_typical, draw
 
 ORDERS = ["parallel", "causal", "anticausal"]
 PROMPT = [0, 2, 1, 1]
@@ -356,3 +356,12 @@ def test_what_is_counted_over_rows():
     assert out.seconds == pytest.approx(sum({s.forward: s.seconds for s in out.steps}.values()))
     plain = mtp.generate(model, beginnings(3), 30, method="autoregressive")
     assert plain.tokens_per_forward == 1 and plain.forwards == 29
+
+
+def test_a_tiny_temperature_is_greedy_and_equal_distributions_leave_no_residual():
+    logits = torch.tensor([[1.0, 3.0, 2.0]])
+    assert Sampling(temperature=1e-40).distribution(logits).tolist() == [[0.0, 1.0, 0.0]]
+    certain = torch.tensor([[[0.0, 1.0, 0.0]] * 2])  # p = q, and a number so near 1 that rounding refuses the draft
+    uniform = torch.tensor([[1.0, 0.5]])
+    kept, following = accept_lossless(certain, certain[:, :1], torch.tensor([[1]]), uniform)
+    assert kept.tolist() == [0] and following.tolist() == [1]

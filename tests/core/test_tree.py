@@ -456,3 +456,11 @@ def test_sampled_trees_follow_the_slow_decoder(order, acceptance):
         assert [step.path for step in own] == [tuple(([(), *BUSHY.nodes]).index(node) for node in way) for way in steps]
         accepted.update(len(way) - 1 for way in steps)
     assert len(accepted) >= 3, accepted
+
+
+def test_the_default_tree_fits_any_model():
+    for shape in ({"n_future": 16, "n_layers": 18}, {"n_future": 3, "n_layers": 5, "vocab_size": 2}):
+        model = loud_model(**shape)
+        prompt = [1, 0, 1]
+        plain = mtp.generate(model, prompt, 20, method="autoregressive")
+        assert mtp.generate(model, prompt, 20, method="tree").tokens == plain.tokens
