@@ -223,7 +223,7 @@ for words, one in shapes.items():
 # %% [markdown]
 # **Depth decides.** Three heads are three layers: of 8 a large part, of 32 a small one. That is why the models of this course are deep and narrow. (In a small model the unembedding counts too. A step reads it twice, once for the verdicts and once for the drafts.)
 #
-# Now we measure. Four held-out stories are continued with 1, 2, 3 and 4 heads, in turns, three times. The fastest run of each counts, since other programs disturb some. Each story gives a ratio; we print the middle one and the range.
+# Now we measure. Four held-out stories are continued with 1, 2, 3 and 4 heads, in turns, three times. The fastest run of each counts, since other programs disturb some. Each story gives a ratio; we print the middle one and the range. *At best* belongs to the mean: a single story that is easy to guess may go beyond it.
 
 # %%
 prompts = [tok.encode(story.text)[:24] for story in held_out[: run.pick(laptop=4, fast=1)]]
@@ -255,7 +255,8 @@ for k in ks:
     tokens_each, forward, spread = compared(texts, 1, k)
     at_best = meter.bound(cfg, tokens_each, k)
     forwards, faster = (row[k - 1] for row in table_s2["code"])
-    print(f"{k:5} {tokens_each:20.2f} {forward:16.1f}   {spread:21} {at_best:.2f} {forwards:10.2f}, {faster:.2f}")
+    print(f"{k:5} {tokens_each:20.2f} {forward:16.1f}   {spread:21} {at_best:.2f} "
+          f"{forwards:10.2f}, {faster:.2f}")
 same = all(text[1].tokens == text[k].tokens for text in texts for k in ks)
 print("all texts the same as plain decoding's:", same)
 
@@ -296,20 +297,22 @@ draft_length_chart(advice[1])
 draft_length_chart(advice[max(advice)])
 
 # %% [markdown]
+# With many rows the bars may stand *below* their dashes. The plain step then takes longer than its bytes and operations alone, and against a slow step a speculative one looks cheap.
+#
 # **The same with more care.** The package's benchmark (`mtp-edu bench decode`) has measured longer texts, many batches, eager and compiled steps, on one thread. First: what does a step cost when more tokens are in flight? The orange line is the least that this machine's bandwidth and peak allow; it bends at the ridge.
 
 # %%
 stored = json.loads((data_dir() / "results" / "bench_decode_cpu.json").read_text(encoding="utf-8"))
-roofline_chart(stored)
+roofline_chart(stored | {"bare": []})  # our model alone; stored are larger ones of random weights, too
 
 # %% [markdown]
-# Our small model stays far above the line: its matrices are too small to keep a processor busy. Compiled steps (filled) come closer. Second: what is left of the gain, batch by batch, beside the paper's Fig S10?
+# Our small model stays far above the line: its matrices are too small to keep a processor busy. Compiled steps (filled) come closer while few tokens are in flight. Second: what is left of the gain, batch by batch, beside the paper's Fig S10?
 
 # %%
 batch_curves(stored)
 
 # %% [markdown]
-# In the paper the gain does not move up to 42 rows: 168 tokens in flight are about the ridge of its GPU. On a processor it falls from the first rows on, and the tree, with 16 nodes for each row, soon loses against plain decoding.
+# In the paper the gain does not move up to 42 rows: their 168 tokens in flight are about the ridge of a data-centre GPU. On this processor four heads gain less with every doubling of the batch and nothing at 16 rows (eager), where two still gain. The tree, with 16 nodes for each row, loses from four rows on. The crosses leave out that a row whose text has ended waits for the others.
 #
 # **Overhead can make speculation look better than it is.** Between the products of small matrices there is Python, and on a GPU the launch of each kernel. A plain step pays that once for each token, a speculative one once for several: it gains, but for the wrong reason.
 #
@@ -356,12 +359,13 @@ grown = [in_turns(one, ways, turns) for one in prompts]
 print(f"{'':20}nodes   expected   written   ms per forward   times as fast")
 for words, tree in trees.items():
     got, forward, spread = compared(grown, "plain", words)
-    print(f"{words:19} {len(tree):5} {tree.tokens_per_forward(count_on):10.2f} {got:9.2f} {forward:16.1f}   {spread}")
+    print(f"{words:19} {len(tree):5} {tree.tokens_per_forward(count_on):10.2f} {got:9.2f} "
+          f"{forward:16.1f}   {spread}")
 
 # %% [markdown]
 # <details><summary><b>Question.</b> The sparse tree with 16 nodes beats the full one with 16. Why can no tree with this model reach more than 4 tokens per forward?</summary>
 #
-# Its depth is the number of drafting heads. Width raises the chance that *some* branch is right, not the length of a branch. And every node counts as a token in flight: on a processor whose ridge is at ten tokens a tree of 32 is far beyond it, and loses. On a GPU, with one row, it is nearly free.
+# Its depth is the number of drafting heads. Width raises the chance that *some* branch is right, not the length of a branch. And every node counts as a token in flight: on a processor whose ridge is at ten tokens a tree of 32 is far beyond it, and gains less than one of 8. On a GPU, with one row, it is nearly free.
 #
 # </details>
 #
