@@ -15,9 +15,13 @@ from mtp_edu.views.race import _written
 OLD, KEPT, GONE, EMPTY = "old", "kept", "gone", "empty"
 # of a cache entry: its mark, its words, and how it looks without the style sheet
 _CACHE = {
-    OLD: ("▪", "from earlier", "background-color:#c9c9c9"),
+    OLD: ("▪", "from earlier", f"background-color:#c9c9c9;color:{style.INK}"),
     KEPT: (style.RIGHT, "written now, kept", f"background-color:#4a4a4a;color:{style.PAPER}"),
-    GONE: ("↺", "written now, void: will be overwritten", "background-color:#ededed;border:1px dashed #6b6b6b"),
+    GONE: (
+        "↺",
+        "written now, void: will be overwritten",
+        f"background-color:#ededed;color:{style.INK};border:1px dashed #6b6b6b",
+    ),
     EMPTY: ("·", "empty", "border:1px solid #b5b5b5"),
 }
 _UNSEEN = "skipped"  # behind a refused draft: nobody looks at it
@@ -104,7 +108,8 @@ def _flow(prompt: Sequence[int], generation: Generation, at: int, token_text: To
 
 def _cache_cell(state: str, where: str) -> str:
     mark, words, look = _CACHE[state]
-    return tag("div", mark, class_=f"mtp-entry mtp-{state}", style=look, title=f"{where}: {words}")
+    look = f"display:inline-block;min-width:22px;text-align:center;{look}"
+    return tag("span", mark, class_=f"mtp-entry mtp-{state}", style=look, title=f"{where}: {words}")
 
 
 def _cache_legend(states: Sequence[str]) -> str:

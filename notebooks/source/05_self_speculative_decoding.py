@@ -335,7 +335,8 @@ if try_it:
 
 # %%
 bushy = DraftTree.full([3, 2, 1])
-views.DecodingSteps(model, tok, prompt, max_new_tokens=run.pick(laptop=32, fast=16), tree=bushy, at=6)
+shown = run.pick(laptop=32, fast=16)
+views.DecodingSteps(model, tok, prompt, max_new_tokens=shown, tree=bushy, at=6)
 
 # %% [markdown]
 # <details><summary><b>Answer</b></summary>
