@@ -6,7 +6,7 @@ and on disk for the next.
 
     CUDA              one CUDA graph ("reduce-overhead"): nothing inside waits for the host. Its memory must stay where
                       it is, so a model's last cache is kept for the next text of the same shape.
-    CPU, bfloat16     frozen: the weights become constants in the layout that their products want best. Measured 1.3 to
+    CPU, bfloat16     frozen: the weights become constants in the layout that their products want best. Measured 1.1 to
                       1.7 times as fast as without; float32 gains nothing and is not frozen.
 """
 

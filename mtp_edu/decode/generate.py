@@ -3,7 +3,7 @@
 `stream` yields what every forward did; `generate` collects it. Greedy speculation gives the text that plain greedy
 decoding gives, in fewer forwards (paper, section 3.2, Tables S2 and S3); sampled, it has the same distribution.
 Rows of a batch accept different numbers of drafts and end at different times; none waits for another's text, and a
-row's text is the same alone and in any batch.
+row's text is the same alone and in any batch (near ties aside in lower precision than float64).
 """
 
 from __future__ import annotations
