@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from mtp_edu import device, meter
-from mtp_edu.bench.rival_decoders import HuggingFace, contenders
+from mtp_edu.bench.rival_decoders import contenders
 from mtp_edu.bench.timing import take_turns
 from mtp_edu.config import PRESETS, ModelConfig
 from mtp_edu.device import DTYPES
@@ -109,10 +109,8 @@ def _rival(bare: Bare, model: MultiTokenModel, where: device.Device, compiling: 
     new = bare.turns * bare.steps
     prompt = torch.randint(model.cfg.vocab_size, (1, bare.context - new), device=where.device)
     rows = []
-    for name, rival in contenders(model, [prompt], new, compiling, lookup=3).items():
+    for name, rival in contenders(model, [prompt], new, compiling).items():
         row = about | {"kind": name, "batch": 1, "n_future": 1}
-        if isinstance(rival, HuggingFace) and rival.lookup:
-            continue
         if isinstance(rival, str):
             rows.append(row | {"absent": rival})
             continue

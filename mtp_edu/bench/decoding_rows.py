@@ -14,7 +14,8 @@ from mtp_edu.bench.timing import take_turns
 from mtp_edu.decode import DraftTree, Generation, generate
 from mtp_edu.model import MultiTokenModel
 
-LOOKED_AT = 4  # rows of a text that differs that are looked at for near ties
+LOOKED_AT = 4  # rows at most whose text differs that are looked at for near ties
+USUAL_LOOKUP = 10  # drafts of prompt lookup in Hugging Face's documentation
 
 
 @dataclass
@@ -79,10 +80,13 @@ def batch_rows(
         found["compiled"] = why_not
     tensors = [torch.tensor(rows, device=where) for rows in chunks]
     rival = None if "rival" in compiled else why_not
-    found |= contenders(model, tensors, new, rival, lookup=model.cfg.n_future - 1)
+    found |= contenders(model, tensors, new, rival, sorted({model.cfg.n_future - 1, USUAL_LOOKUP}))
     able = {name: each for name, each in found.items() if not isinstance(each, str)}
     first = {name: take_turns({name: each}, 1, 1, where, warm_up=0)[name][0] for name, each in able.items()}
-    seconds = take_turns(able, turns, 1, where, warm_up=0)
+    shorter = {name: each.short_call for name, each in able.items() if isinstance(each, HuggingFace)}
+    for call in shorter.values():
+        call()
+    seconds = take_turns(able | {("shorter", name): call for name, call in shorter.items()}, turns, 1, where, warm_up=0)
     form, rows = str(model.norm.weight.dtype).removeprefix("torch."), []
     for name, each in found.items():
         row = {"name": name, "format": form, "batch": batch}
@@ -91,13 +95,18 @@ def batch_rows(
         elif isinstance(each, Ours):
             row |= _ours(each, seconds[name])
         else:
-            row |= _theirs(each, seconds[name], first[name], where)
+            row |= _theirs(each, seconds[name], seconds["shorter", name], first[name])
         rows.append(row)
     by_name = {row["name"]: row for row in rows}
     reference = able["plain, eager"].texts
+    plains = [by_name[name] for name in ("plain, eager", "plain, compiled") if name in able]
+    fastest = min(plains, key=lambda row: statistics.median(row["decode_seconds"]))
     for name, each in able.items():
-        row, plain = by_name[name], by_name["plain, compiled" if each.compiled else "plain, eager"]
-        _against(row, plain, model, machine, len(prompts[0]), new)
+        row, alike = by_name[name], plains[-1] if each.compiled else plains[0]
+        row["speed_up"] = _speed_up(row, alike, "decode_seconds")
+        row["speed_up_whole"] = _speed_up(row, alike, "whole_seconds")
+        row["speed_up_over_fastest"] = _speed_up(row, fastest, "decode_seconds") | {"fastest": fastest["name"]}
+        _against_the_bytes(row, model, machine, len(prompts[0]), new)
         k = each.n_future if isinstance(each, Ours) else model.cfg.n_future
         row["exact"] = exact(model, prompts, each.texts, reference, k)
     return rows
@@ -124,9 +133,8 @@ def _ours(own: Ours, seconds: list[float]) -> dict:
     }
 
 
-def _theirs(rival: HuggingFace, seconds: list[float], first: float, where: torch.device) -> dict:
-    """The same of Hugging Face: decoding is a whole call less a shorter one."""
-    short = take_turns({"short": rival.short_call}, 3, 1, where, warm_up=1)["short"]
+def _theirs(rival: HuggingFace, seconds: list[float], short: list[float], first: float) -> dict:
+    """The same of Hugging Face: decoding is a whole call less a shorter one of the same turn."""
     after_the_first = len(rival.prompts) * (rival.new - 1)
     if rival.lookup:
         rival.count()
@@ -139,21 +147,24 @@ def _theirs(rival: HuggingFace, seconds: list[float], first: float, where: torch
         "tokens_per_forward": after_the_first / forwards,
         "whole_seconds": seconds,
         "shorter": {"tokens": rival.shorter, "seconds": short},
-        "decode_seconds": [rival.decode_seconds(whole, statistics.median(short)) for whole in seconds],
+        "decode_seconds": [rival.decode_seconds(*pair) for pair in zip(seconds, short, strict=True)],
         "compile_seconds": first - statistics.median(seconds) if rival.compiled else None,
     }
 
 
-def _against(row: dict, plain: dict, model: MultiTokenModel, machine: meter.Roofline, prompt: int, new: int) -> None:
-    """Rates, and beside plain decoding of the same kind the speed-up, turn by turn, and what bounds it."""
+def _speed_up(row: dict, plain: dict, key: str) -> dict:
+    """How many times as fast as a plain way, turn by turn."""
+    ratios = [theirs / own for theirs, own in zip(plain[key], row[key], strict=True)]
+    return {"median": statistics.median(ratios), "all": ratios}
+
+
+def _against_the_bytes(row: dict, model: MultiTokenModel, machine: meter.Roofline, prompt: int, new: int) -> None:
+    """Rates, and beside the floor and the bound that the bytes set."""
     after_the_first = row["texts"] * (new - 1)
     row["tokens_per_second"] = {
         "decoding": after_the_first / statistics.median(row["decode_seconds"]),
         "whole": row["texts"] * new / statistics.median(row["whole_seconds"]),
     }
-    for name, key in (("speed_up", "decode_seconds"), ("speed_up_whole", "whole_seconds")):
-        ratios = [theirs / own for theirs, own in zip(plain[key], row[key], strict=True)]
-        row[name] = {"median": statistics.median(ratios), "all": ratios}
     shape = {"batch": row["batch"], "context": prompt + new // 2, "bytes_per_value": machine.bytes_per_value}
     k, nodes = row.get("n_future", 1), row.get("nodes")
     step = statistics.median(row["decode_seconds"]) / row["forwards"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -26,19 +27,19 @@ def table(rows: Sequence[dict]) -> str:
     first = rows[0]
     lines = [
         f"\nbatch {first['batch']}, {first['format']:24}{'tokens/s':>9}{'whole':>9}{'tok/fwd':>9}{'x plain':>9}"
-        f"{'bound':>7}{'of it':>7}{'of floor':>10}{'compile':>9}  text"
+        f"{'bound':>7}{'of it':>7}{'x fastest':>11}{'of floor':>10}{'compile':>9}  text"
     ]
     for row in rows:
         if "absent" in row:
             lines.append(f"{row['name']:32}  {row['absent']}")
             continue
-        rate, gain = row["tokens_per_second"], row["speed_up"]["median"]
+        rate, gain, most = row["tokens_per_second"], row["speed_up"]["median"], row["speed_up_over_fastest"]["median"]
         bound = f"{row['bound']:>7.2f}{row['of_bound']:>7.2f}" if "bound" in row else f"{'':14}"
         floor = f"{row['of_floor']:>10.0%}" if "of_floor" in row else f"{'':10}"
         waited = f"{row['compile_seconds']:>7.0f} s" if row["compile_seconds"] is not None else f"{'':9}"
         lines.append(
             f"{row['name']:32}{rate['decoding']:>10,.0f}{rate['whole']:>9,.0f}{row['tokens_per_forward']:>9.2f}"
-            f"{gain:>9.2f}{bound}{floor}{waited}  {same_text(row['exact'])}"
+            f"{gain:>9.2f}{bound}{most:>11.2f}{floor}{waited}  {same_text(row['exact'])}"
         )
     return "\n".join(lines)
 
@@ -48,7 +49,8 @@ def same_text(exact: dict) -> str:
     if exact["equal"] == exact["rows"]:
         return "equal"
     kind = "near ties" if exact["near_ties"] else "NOT near ties"
-    return f"{exact['equal']} of {exact['rows']} equal; {kind}, {exact['largest_gap']:.0f} ulps"
+    looked = f"{kind} in {len(exact['looked_at'])} looked at, {exact['largest_gap']:.0f} ulps"
+    return f"{exact['equal']} of {exact['rows']} equal; {looked}"
 
 
 def bare_table(rows: Sequence[dict]) -> str:
@@ -77,12 +79,20 @@ def bare_table(rows: Sequence[dict]) -> str:
 # --- what it amounts to --------------------------------------------------------------------------------------------
 
 
+# A speed-up this far above its bound was not won by reading less: the bound says nothing of it.
+_BEYOND = 1.05
+
+
 def claims(content: dict, kind_of_device: str) -> list[dict]:
-    """The figures that the project states, each with what it should be at least."""
+    """The figures that the project states, each with what it should be at least.
+
+    met: None where a speed-up passes its bound by more than 5 %, because then reading did not take all the time and the
+    bound does not hold.
+    """
     found = []
 
-    def claim(what: str, value: float, aim: float) -> None:
-        found.append({"claim": what, "value": value, "aim": aim, "met": value >= aim})
+    def claim(what: str, value: float, aim: float, most: float = math.inf) -> None:
+        found.append({"claim": what, "value": value, "aim": aim, "met": None if value > most else value >= aim})
 
     rows = {(row["batch"], row["name"]): row for row in _chosen(content)}
     n = content["model"]["config"]["n_future"]
@@ -94,12 +104,12 @@ def claims(content: dict, kind_of_device: str) -> list[dict]:
         pair = [rows.get((1, name), {}).get("decode_seconds") for name in (plain, f"Hugging Face, {theirs}")]
         if all(pair):
             claim(f"batch 1: {plain} over Hugging Face, {theirs}", _ratio(*pair), aim)
-    for row in (rows.get((1, all_heads), {}), *content["bare"]):
-        if "of_bound" in row and row.get("kind", "compiled") == "compiled":
-            name = f"{row.get('model', content['model']['name'])}, {row['format']}, batch {row['batch']}"
-            if row["batch"] == 1:
-                heads = row.get("n_future", n)
-                claim(f"{name}: speed-up of n={heads}, compiled, by its bound", row["of_bound"], 0.9)
+    trained = [row for row in _measured(content) if row["name"] == all_heads]
+    for row in (*trained, *(row for row in content["bare"] if row.get("kind") == "compiled")):
+        if "of_bound" in row and row["batch"] == 1:
+            name = f"{row.get('model', content['model']['name'])}, {row['format']}, batch 1"
+            what = f"{name}: speed-up of n={row['n_future']}, compiled, by its bound"
+            claim(what, row["of_bound"], 0.9, _BEYOND)
     found += _of_the_floor(content) if kind_of_device == "cuda" else []
     for kind in ("eager", "compiled"):
         gains = {
@@ -144,5 +154,8 @@ def claim_lines(content: dict) -> str:
     """The claims, each with its aim."""
     lines = [""]
     for row in content["claims"]:
-        lines.append(f"{row['value']:8.3f}  aim {row['aim']:<5} {'ok ' if row['met'] else 'NOT'} {row['claim']}")
+        verdict = {True: "ok ", False: "NOT", None: "-  "}[row["met"]]
+        lines.append(f"{row['value']:8.3f}  aim {row['aim']:<5} {verdict} {row['claim']}")
+    if any(row["met"] is None for row in content["claims"]):
+        lines.append("-: above its bound, so reading did not take all the time and the bound decides nothing")
     return "\n".join(lines)

@@ -1,11 +1,13 @@
 """Hugging Face `generate` on our weights: the trunk and head 1 are a Llama, whose text must be that of plain decoding.
 
-Plain; with a static cache and a compiled step (on CUDA as they compile by default, with CUDA graphs); and with prompt
-lookup, which drafts what has followed the same tokens before (batch 1 only: it refuses more).
+Plain; with a static cache and a compiled step (on CUDA as they compile by default, with CUDA graphs; on the CPU not
+frozen, since their frozen step reads beyond its cache); and with prompt lookup, which drafts what has followed the same
+tokens before (batch 1 only: it refuses more), as many as our heads do and as many as is usual.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -137,21 +139,24 @@ class HuggingFace:
 
 
 def contenders(
-    model: MultiTokenModel, prompts: list[Tensor], new: int, compiled: str | None, lookup: int
+    model: MultiTokenModel, prompts: list[Tensor], new: int, compiled: str | None, lookups: Sequence[int] = ()
 ) -> dict[str, HuggingFace | str]:
-    """By name: what to call, or why it is absent. compiled: None, or why nothing is compiled."""
-    names = ("Hugging Face, eager", "Hugging Face, compiled", "Hugging Face, prompt lookup")
+    """By name: what to call, or why it is absent.
+
+    compiled: None, or why nothing is compiled. lookups: how many tokens prompt lookup drafts, one contender for each.
+    """
+    eager, static = "Hugging Face, eager", "Hugging Face, compiled"
+    drafting = {f"Hugging Face, prompt lookup of {drafts}": drafts for drafts in lookups}
     try:
         made = llama(model)
-    except ImportError:
-        return dict.fromkeys(names, MISSING)
-    except ValueError as refusal:
-        return dict.fromkeys(names, str(refusal))
-    eager, static, drafting = names
+    except (ImportError, ValueError) as problem:
+        why = MISSING if isinstance(problem, ImportError) else str(problem)
+        return dict.fromkeys((eager, static, *drafting), why)
     found: dict[str, HuggingFace | str] = {eager: HuggingFace(made, prompts, new)}
     found[static] = compiled or HuggingFace(llama(model), prompts, new, compiled=True)
     one_row = all(len(prompt) == 1 for prompt in prompts)
-    found[drafting] = HuggingFace(made, prompts, new, lookup=lookup) if one_row else "it takes batch 1 only"
+    for name, drafts in drafting.items():
+        found[name] = HuggingFace(made, prompts, new, lookup=drafts) if one_row else "it takes batch 1 only"
     return found
 
 

@@ -46,7 +46,9 @@ def test_the_quick_run_stores_every_way_with_every_repetition(stored):
             row = rows[f"{name}, eager"]
             assert len(row["decode_seconds"]) == len(row["whole_seconds"]) == shape.turns
             assert all(0 < own <= whole for own, whole in zip(row["decode_seconds"], row["whole_seconds"]))
-            assert row["exact"]["equal"] == row["exact"]["rows"] == max(shape.texts, batch)  # float32
+            assert row["exact"]["equal"] == row["exact"]["rows"] == shape.texts  # float32
+            # the same texts at every batch: so are the tokens per forward
+            assert row["tokens_per_forward"] == by_name(stored["rows"])[f"{name}, eager"]["tokens_per_forward"]
             assert 0 < row["occupied"] <= 1 <= row["tokens_per_forward"] <= (row["n_future"] or 1)
         assert rows["plain, eager"]["speed_up"]["all"] == [1.0] * shape.turns
         assert rows["plain, eager"]["tokens_per_forward"] == rows["plain, eager"]["occupied"] == 1
@@ -72,12 +74,13 @@ def test_the_ratios_are_what_the_repetitions_say(stored):
 
 
 def test_what_cannot_run_is_a_row_that_says_so(stored):
-    why = by_name(stored["rows"], 2)["Hugging Face, prompt lookup"]["absent"]
+    why = by_name(stored["rows"], 2)["Hugging Face, prompt lookup of 10"]["absent"]
     assert why == rival_decoders.MISSING or why.endswith("batch 1 only")
     rows = by_name(stored["rows"])
     if "absent" not in rows["Hugging Face, eager"]:
         assert rows["Hugging Face, eager"]["exact"]["equal"] == 2
-        assert rows["Hugging Face, prompt lookup"]["tokens_per_forward"] >= 1
+        for drafts in (3, 10):
+            assert rows[f"Hugging Face, prompt lookup of {drafts}"]["tokens_per_forward"] >= 1
         assert stored["logit_difference"] < rival_decoders.TOLERANCE
 
 
@@ -178,6 +181,10 @@ def test_compiled_ways_are_compared_with_compiled_plain_decoding(riddles):
     assert plain["speed_up"]["all"] == [1.0, 1.0] and plain["compile_seconds"] > 0
     ratios = [a / b for a, b in zip(plain["decode_seconds"], row["decode_seconds"])]
     assert row["speed_up"]["all"] == ratios
+    times = {name: statistics.median(rows[f"plain, {name}"]["decode_seconds"]) for name in ("eager", "compiled")}
+    fastest = f"plain, {min(times, key=times.get)}"
+    ratios = [a / b for a, b in zip(rows[fastest]["decode_seconds"], row["decode_seconds"])]
+    assert row["speed_up_over_fastest"] == {"median": statistics.median(ratios), "all": ratios, "fastest": fastest}
     assert "n_future=2, compiled" not in rows and "tree of 5, compiled" not in rows
     assert row["exact"]["equal"] == 4 or row["exact"]["near_ties"]
     assert max(plain["whole_seconds"]) < plain["compile_seconds"]  # compiling is in neither time
@@ -192,6 +199,15 @@ def test_a_wrong_text_is_no_near_tie(riddles):
     assert (found["equal"], found["near_ties"]) == (3, False) and found["largest_gap"] > 64
     claims = decoding_tables.claims(minimal([way(1, exact=found), way(4)]), "cpu")
     assert claims[0]["value"] == 0.5 and not claims[0]["met"]
+
+
+@pytest.mark.parametrize(("gain", "met"), [(2.6, False), (2.75, True), (3.1, True), (3.2, None)])
+def test_a_speed_up_beyond_its_bound_decides_nothing(gain, met):
+    content = minimal([way(1, compiled=True), way(4, compiled=True, gain=gain)])  # the bound is 3
+    content["claims"] = decoding_tables.claims(content, "cpu")
+    (claim,) = (row for row in content["claims"] if "by its bound" in row["claim"])
+    assert claim["value"] == pytest.approx(gain / 3) and claim["met"] is met
+    assert ("the bound decides nothing" in decoding_tables.claim_lines(content)) == (met is None)
 
 
 # ---- the run as a whole
