@@ -75,7 +75,7 @@ def run(
     """
     where = device.choose(device_name)
     shape = SHAPES["quick" if quick else where.device.type]
-    subject = _subject(name or (DEFAULTS[-1] if quick else _default()), shape, where, documents)
+    subject = _subject(name or default_model(quick), shape, where, documents)
     path = Path(out or data_dir() / "results" / f"bench_decode_{where.device.type}.json")
     partial = path.with_name(f"{path.stem}_partial.json")
     command = "mtp-edu bench decode" + " --quick" * quick + " --eager" * eager_only
@@ -126,14 +126,16 @@ class Subject:
     about: dict  # more that the result says of the text
 
 
-def _default() -> str:
+def default_model(quick: bool = False) -> str:
+    """The name of the pretrained model that is measured if no other is asked for."""
+    if quick:
+        return DEFAULTS[-1]
     there = (name for name in DEFAULTS if (data_dir() / "pretrained" / name / checkpoint.MODEL_FILE).is_file())
     return next(there, DEFAULTS[-1])
 
 
 def _subject(name: str, shape: Shape, where: device.Device, documents: Sequence[corpus.Document] | None) -> Subject:
-    load = checkpoint.load if Path(name).is_dir() else checkpoint.load_pretrained
-    model, tokenizer = load(name, where.device)
+    model, tokenizer = checkpoint.load(checkpoint.find(name), where.device)
     if tokenizer is None:
         raise ValueError(f"{name} was saved without a tokenizer: save it with tokenizer=... to use it on text")
     if model.cfg.n_future < 2:
