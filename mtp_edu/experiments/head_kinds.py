@@ -2,32 +2,22 @@
 
 Every architecture sees the same windows in the same order (of a seed), for the same number of steps, at the same
 learning rate. Nothing was tuned for any of them. Head 1's held-out loss is what compares with n = 1: it predicts the
-same tokens. A finished run is a file of its own, named by its settings, so that a stopped experiment goes on where
-it was and other settings never mix in.
+same tokens. Finished runs are kept (runs.py).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
-from mtp_edu import corpus, device, probe
+from mtp_edu import corpus, device
 from mtp_edu.bench.results import store
 from mtp_edu.config import ModelConfig, TrainConfig
+from mtp_edu.experiments.runs import Run, check_seeds
 from mtp_edu.experiments.statistics import mean_interval, welch_difference
-from mtp_edu.model import MultiTokenModel
-from mtp_edu.paths import atomic_write
-from mtp_edu.progress import progress
 from mtp_edu.tokenizer import SentencePieceTokenizer
-from mtp_edu.train import evaluate, train
 
 BASELINE = "n = 1"
 # name: what it changes in ModelConfig, and the paper's percentages (Table S4, 7B, 200B tokens of code, pass at 1, 10
@@ -85,9 +75,7 @@ def run(
     windows. Ctrl-C stops after the step in progress with KeyboardInterrupt; finished runs stay and are not repeated.
     Raises ValueError for fewer than two seeds, or for one given twice. About three minutes a run on one CPU core.
     """
-    seeds = [int(seed) for seed in seeds]
-    if len(set(seeds)) < max(2, len(seeds)):
-        raise ValueError(f"seeds={seeds}: give at least two, all different; an interval comes from independent runs")
+    seeds = check_seeds(seeds)
     shape, folder = QUICK if quick else FULL, Path(folder or Path("runs") / "head_kinds")
     where = device.choose()
     data = _data(shape)
@@ -95,7 +83,7 @@ def run(
     try:
         for seed in seeds:  # the seeds outside: whatever is finished compares architectures
             for name, runs in results.items():
-                runs.append(_resumed(shape, name, seed, data, where, folder))
+                runs.append(_run(shape, name, seed, data, where, folder).result(where))
     except KeyboardInterrupt:
         print(f"finished runs are kept in {folder}: the same command goes on from there", flush=True)
         raise
@@ -116,72 +104,13 @@ def _data(shape: Shape) -> tuple[corpus.Windows, corpus.Windows]:
     return corpus.windows(training, *cut), corpus.windows(held_out, *cut)
 
 
-def _for_heads(windows: corpus.Windows, n: int) -> corpus.Windows:
-    """The same windows with n targets: the end of the text is cut so that their number stays, and so their order."""
-    ids = windows.ids[: len(windows.ids) - (windows.n_future - n)]
-    return corpus.Windows(ids, windows.length, n, windows.vocab_size, windows.eos_id)
-
-
-def _resumed(shape: Shape, name: str, seed: int, data, where: device.Device, folder: Path) -> dict:
-    """One run: read from its file if it has finished, else made and written there."""
-    cfg = shape.config(name)
+def _run(shape: Shape, name: str, seed: int, data, where: device.Device, folder: Path) -> Run:
     config = TrainConfig(
         steps=shape.steps, batch_size=shape.batch_size, learning_rate=shape.learning_rate, seed=seed,
         device=str(where.device), dtype=str(where.dtype).removeprefix("torch."),
     )  # fmt: skip
-    settings = {
-        "model": cfg.to_dict(),
-        "train": config.to_dict(),
-        "data": [part.fingerprint() for part in data],
-        "held_out_windows": shape.held_out_windows,
-        "torch": torch.__version__,
-    }
     label = f"{re.sub('[^a-z0-9]+', '-', name)}_seed{seed}"
-    for path in folder.glob(f"{label}_*.json"):
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if _same(stored["settings"], settings):
-            return stored["result"]
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    path = folder / f"{label}_{digest}.json"
-    own = [_for_heads(part, cfg.n_future) for part in data]
-    result = _trained(cfg, config, own, shape.held_out_windows, where)
-    text = json.dumps({"settings": settings, "result": result}, indent=1) + "\n"
-    atomic_write(path, text.encode("utf-8"))
-    print(f"{name}, seed {seed}: head 1 at {result['losses'][0]:.4f} nats after {result['seconds']:.0f} s", flush=True)
-    return json.loads(text)["result"]
-
-
-def _same(stored: dict, settings: dict) -> bool:
-    """Whether a finished run had these settings; a field that its config did not have yet counts as its default."""
-    for part, kind in (("model", ModelConfig), ("train", TrainConfig)):
-        unknown = set(stored[part]) - set(settings[part])
-        if unknown or kind.from_dict(stored[part]) != kind.from_dict(settings[part]):
-            return False
-    return all(stored[part] == settings[part] for part in ("data", "held_out_windows", "torch"))
-
-
-def _trained(cfg: ModelConfig, config: TrainConfig, data, held_out_windows: int, where: device.Device) -> dict:
-    """Train one model and measure it on held-out text; losses in nats per token, head 1 first."""
-    windows, held_out = data
-    model = MultiTokenModel(cfg, seed=config.seed)
-    events = progress(train(model, windows, config, quiet=True), leave=False, disable=None)
-    start = time.perf_counter()
-    last = deque(events, maxlen=1).pop()
-    if last.interrupted:
-        raise KeyboardInterrupt(f"interrupted at step {last.step} of {last.steps}")
-    seconds = time.perf_counter() - start
-    accepted = probe.acceptance(model, held_out, held_out_windows)
-    return {
-        "seed": config.seed,
-        "losses": evaluate(model, held_out, held_out_windows, where=where),
-        "training_losses": last.losses,  # of the last step alone
-        "accuracy": accepted.accuracy,
-        "cumulative": accepted.main.cumulative,
-        "tokens_per_forward": accepted.main.tokens_per_forward,
-        "tokens_per_forward_text": accepted.text.tokens_per_forward,
-        "places": accepted.places,
-        "seconds": seconds,
-    }
+    return Run(label, shape.config(name), config, data, shape.held_out_windows, folder)
 
 
 def _row(shape: Shape, name: str, runs: list[dict], baseline: list[dict]) -> dict:

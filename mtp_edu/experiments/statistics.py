@@ -51,6 +51,18 @@ def welch_difference(a: Sequence[float], b: Sequence[float]) -> Interval:
     return _interval(mean_a - mean_b, squared_error, freedom)
 
 
+def mean_so_far(values: Sequence[float], less: Sequence[float] | None = None) -> dict[str, float | None] | None:
+    """What can be said of an experiment that is not finished: mean, low and high of the values, or of mean(values) -
+    mean(less). Without an interval (None) where a group has one run, None where a group has none.
+    """
+    groups = [values] if less is None else [values, less]
+    fewest = min(map(len, groups))
+    if fewest > 1:
+        return (mean_interval(values) if less is None else welch_difference(values, less)).to_dict()
+    means = [sum(group) / len(group) for group in groups if group]
+    return {"mean": means[0] - sum(means[1:]), "low": None, "high": None} if fewest else None
+
+
 @functools.lru_cache(maxsize=256)
 def t_quantile(probability: float, freedom: float) -> float:
     """The t below which Student's distribution with `freedom` (>= 1, fractions allowed) has this probability.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtp_edu.experiments import head_kinds
+from mtp_edu.experiments import head_kinds, runs
 from mtp_edu.experiments.statistics import Interval, mean_interval, t_quantile, welch_difference
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.train import TrainEvent
@@ -113,7 +113,7 @@ def test_differences_are_to_n_1(quick):
 
 def test_finished_runs_are_not_repeated(quick, monkeypatch, capsys):
     folder, content = quick
-    monkeypatch.setattr(head_kinds, "_trained", lambda *_: pytest.fail("a finished run was trained again"))
+    monkeypatch.setattr(runs, "trained", lambda *_: pytest.fail("a finished run was trained again"))
     again = head_kinds.run(quick=True, seeds=(1, 0), folder=folder, out=folder / "other.json")
     assert runs_of(again)["causal"] == runs_of(content)["causal"][::-1]
     lines = capsys.readouterr().out.splitlines()
@@ -137,21 +137,21 @@ def counted(stop_at=None):
 
 def test_an_interrupted_experiment_goes_on(tmp_path, monkeypatch, capsys):
     trained, calls = counted(stop_at=5)
-    monkeypatch.setattr(head_kinds, "_trained", trained)
+    monkeypatch.setattr(runs, "trained", trained)
     with pytest.raises(KeyboardInterrupt):
         head_kinds.run(quick=True, seeds=(0, 1), folder=tmp_path)
     assert len(calls) == len(list(tmp_path.iterdir())) == 5
     assert f"finished runs are kept in {tmp_path}" in capsys.readouterr().out
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     trained, calls = counted()
-    monkeypatch.setattr(head_kinds, "_trained", trained)
+    monkeypatch.setattr(runs, "trained", trained)
     head_kinds.run(quick=True, seeds=(0, 1), folder=tmp_path)
     assert len(calls) == 7 and all((tmp_path / name).read_bytes() == text for name, text in before.items())
 
 
 def test_a_changed_setting_is_not_mixed_in(tmp_path, monkeypatch):
     trained, calls = counted()
-    monkeypatch.setattr(head_kinds, "_trained", trained)
+    monkeypatch.setattr(runs, "trained", trained)
     head_kinds.run(quick=True, seeds=(0, 1), folder=tmp_path)
     monkeypatch.setattr(head_kinds, "QUICK", replace(head_kinds.QUICK, learning_rate=1e-3))
     content = head_kinds.run(quick=True, seeds=(0, 1), folder=tmp_path)
@@ -161,7 +161,7 @@ def test_a_changed_setting_is_not_mixed_in(tmp_path, monkeypatch):
 
 def test_a_field_added_to_a_config_later_counts_as_its_default(tmp_path, monkeypatch):
     trained, calls = counted()
-    monkeypatch.setattr(head_kinds, "_trained", trained)
+    monkeypatch.setattr(runs, "trained", trained)
 
     def runs_again(change):
         """How many runs are repeated after every stored file was changed."""
@@ -186,7 +186,7 @@ def test_ctrl_c_within_a_run_leaves_no_file_of_it(tmp_path, monkeypatch):
     def train(*_, **__):
         yield TrainEvent(1, 5, (1.0,), None, 0.1, 1.0, 10, 1.0, 0.1, 1.0, 1.0, interrupted=True)
 
-    monkeypatch.setattr(head_kinds, "train", train)
+    monkeypatch.setattr(runs, "train", train)
     with pytest.raises(KeyboardInterrupt, match="step 1 of 5"):
         head_kinds.run(quick=True, folder=tmp_path)
     assert not list(tmp_path.iterdir())
@@ -199,7 +199,7 @@ def test_a_seed_sets_the_weights_and_the_order(tmp_path, monkeypatch):
         begun.setdefault(config.seed, []).append(model.embedding.weight.detach().clone())
         yield TrainEvent(5, 5, (1.0,), None, 0.1, 1.0, 10, 1.0, 0.1, 1.0, 0.0)
 
-    monkeypatch.setattr(head_kinds, "train", train)
+    monkeypatch.setattr(runs, "train", train)
     head_kinds.run(quick=True, seeds=(3, 4), folder=tmp_path)
     assert {seed: len(weights) for seed, weights in begun.items()} == {3: 6, 4: 6}
     assert not torch.equal(begun[3][0], begun[4][0])
@@ -216,7 +216,7 @@ def test_every_architecture_sees_the_same_windows():
     four = head_kinds._data(head_kinds.QUICK)[0]
     for cut in range(4):  # lengths at which windows of n = 1 would otherwise be one more
         windows = head_kinds.corpus.Windows(four.ids[: 32 * 20 + 4 - cut], four.length, 4, four.vocab_size, four.eos_id)
-        one = head_kinds._for_heads(windows, 1)
+        one = runs.for_heads(windows, 1)
         assert one.n_future == 1 and len(one) == len(windows) > 10
         (tokens, targets), (tokens_one, targets_one) = windows.batch([0, 3, 7]), one.batch([0, 3, 7])
         assert torch.equal(tokens, tokens_one) and torch.equal(targets[..., :1], targets_one)

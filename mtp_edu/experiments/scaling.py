@@ -1,0 +1,460 @@
+"""`mtp-edu run scaling`: small models, honestly. What n > 1 does to the next-token loss, from nano to 100M and more.
+
+The paper's models of 0.3B and 0.6B lose on code with n = 4 (Table S7); ours are smaller still. The sweep has four
+parts, and a run that two of them need is made once:
+
+    size        n = 1, 2, 4, 8 wherever the trunk keeps two layers: n = 4 from 10M up, n = 8 from 30M up. (nano is
+                narrow, but has layers enough for n = 4.)
+    epochs      1, 4 and 16 passes over a text at the same number of tokens seen, n = 1 and 4, at one size
+    curricula   n = 4 with weights that fall along the heads or in time, and heads switched on or off in turn
+                (TrainConfig.weights_at), at the same size
+    added       n = 4 and 8 where they do not fit: heads 2..n are added to the layers (keep_trunk_depth), so these
+                models are larger than what they are compared with
+
+Head 1's held-out loss is what compares with n = 1: it predicts the same tokens. All runs of a size and a seed see the
+same windows in the same order at the same rate, 4e-3 at width 64 and falling as 1 / sqrt(width). Nothing was tuned for
+any n. Within a run the rate falls with a cosine, so the loss half-way is not that of a run of half the length.
+
+How long it takes. A CPU's default is 2.1M tokens of Python source a run, three seeds. One thread of a processor with
+bfloat16 products, its other cores busy, trained 8,500 (nano), 9,500 (1M), 4,400 (3M) and about 1,400 (10M) tokens per
+second. So nano, 1M and 3M take 1.9 hours in part `size`, 0.8 more for each of `epochs` and `curricula`, and 2.8 for
+`added`; 10M adds 3.8 to `size`. On a GPU the default is 8.4M tokens and the sizes to 100M: about 25 minutes of an
+H200, which is an estimate. What is printed before the first run is measured on the machine at hand.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mtp_edu import corpus, device
+from mtp_edu.bench.results import store
+from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
+from mtp_edu.experiments.runs import Run, check_seeds, for_heads, steps
+from mtp_edu.experiments.statistics import mean_so_far
+from mtp_edu.model import MultiTokenModel
+from mtp_edu.paths import atomic_path
+from mtp_edu.tokenizer import SentencePieceTokenizer
+
+PARTS = ("size", "epochs", "curricula", "added")
+DATA = ("python", "stories")
+FUTURES = (1, 2, 4, 8)
+EPOCHS = (1, 4, 16)
+PLAIN = "plain sum"
+# How four heads are weighted (TrainConfig): name -> its fields
+WEIGHTS: dict[str, dict] = {
+    PLAIN: {},
+    "falling along the heads, 0.6^(k-1)": {"head_weights": (1.0, 0.6, 0.36, 0.216)},
+    "decay to 0 in time": {"head_schedule": "decay"},
+    "forward curriculum": {"head_schedule": "forward"},
+    "reverse curriculum": {"head_schedule": "reverse"},
+}
+
+# Table S7: size -> per cent at n = 1, 2, 4, each (MBPP pass@1, 10, 100, HumanEval pass@1, 10, 100)
+_TABLE_S7 = {
+    "0.3B": ((1.8, 10.4, 29.9, 1.9, 5.0, 10.9), (1.7, 10.1, 27.2, 1.5, 4.4, 10.3), (1.0, 6.3, 20.1, 1.2, 4.0, 8.6)),
+    "0.6B": ((4.7, 21.0, 45.2, 2.9, 8.5, 16.7), (4.6, 21.0, 44.7, 3.2, 8.9, 16.2), (3.0, 15.6, 38.0, 2.7, 7.7, 15.5)),
+    "1.3B": (
+        (6.8, 27.0, 51.0, 4.6, 13.1, 24.3),
+        (7.3, 27.5, 51.7, 5.4, 13.6, 23.3),
+        (7.4, 27.6, 50.1, 4.8, 12.3, 22.5),
+    ),
+    "3B": (
+        (11.1, 36.4, 60.4, 7.2, 17.2, 29.8),
+        (11.8, 37.2, 60.5, 8.0, 18.2, 31.2),
+        (12.7, 37.6, 61.1, 7.2, 18.5, 33.3),
+    ),
+    "6.7B": (
+        (23.9, 54.2, 74.7, 12.8, 29.3, 51.7),
+        (24.7, 54.8, 76.4, 13.2, 32.2, 53.9),
+        (26.0, 55.8, 76.0, 13.8, 33.2, 58.5),
+    ),
+    "13B": (
+        (26.0, 57.1, 77.0, 14.1, 33.6, 56.0),
+        (30.5, 60.5, 79.4, 15.2, 36.9, 60.0),
+        (30.5, 61.0, 79.2, 15.8, 38.6, 63.5),
+    ),
+}
+TABLE_S7 = [
+    {"size": size, "n_future": n, "MBPP": list(scores[:3]), "HumanEval": list(scores[3:])}
+    for size, of_size in _TABLE_S7.items()
+    for n, scores in zip((1, 2, 4), of_size, strict=True)
+]
+# Table 1, 7B: (epochs, n) -> per cent, as above
+TABLE_1 = [
+    {"epochs": 0.8, "n_future": 1, "MBPP": [30.0, 53.8, 73.7], "HumanEval": [22.8, 36.4, 62.0]},
+    {"epochs": 0.8, "n_future": 4, "MBPP": [33.8, 55.9, 76.9], "HumanEval": [24.0, 40.1, 66.1]},
+    {"epochs": 4, "n_future": 1, "MBPP": [40.7, 65.4, 83.4], "HumanEval": [31.7, 57.6, 83.0]},
+    {"epochs": 4, "n_future": 4, "MBPP": [43.1, 65.9, 83.7], "HumanEval": [31.6, 57.3, 86.2]},
+]
+
+
+def fits(size: str, n: int) -> bool:
+    """Whether n heads leave a trunk of two layers."""
+    return PRESETS[size][1] - n >= 2
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What all runs share, and which there are."""
+
+    data: str = "python"
+    tokens: int = 2**21  # seen by every run
+    sizes: tuple[str, ...] = ("nano", "1M", "3M")
+    parts: tuple[str, ...] = PARTS
+    at: str = "nano"  # the size of the parts epochs and curricula
+    vocab_size: int = 1024
+    length: int = 256  # tokens per window, T
+    batch_size: int = 8  # windows per step
+    learning_rate: float = 4e-3  # peak, at width 64
+    points: int = 8  # validations on the way
+    held_out_windows: int = 96
+    dtype: str | None = "bfloat16"  # None: the device's own
+    compile: bool = True
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("sizes", PRESETS), ("parts", PARTS)):
+            given = getattr(self, name)
+            if not given or set(given) - set(allowed):
+                raise ValueError(f"{name}={', '.join(given) or 'none'}: choose from {', '.join(allowed)}")
+            object.__setattr__(self, name, tuple(one for one in allowed if one in given))  # in their order, each once
+        if self.data not in DATA:
+            raise ValueError(f"data={self.data!r} must be one of {', '.join(DATA)}")
+        if self.at not in PRESETS or not fits(self.at, 4):
+            able = ", ".join(size for size in PRESETS if fits(size, 4))
+            raise ValueError(f"at={self.at!r}: epochs and curricula compare n = 4, which fits into {able}")
+        least = 4 * self.batch_size * self.length
+        if self.steps < 4:
+            raise ValueError(f"tokens={self.tokens}: four steps take {least}, and a curriculum has four phases")
+
+    @property
+    def steps(self) -> int:
+        return self.tokens // (self.batch_size * self.length)
+
+
+CPU = Sweep()
+CUDA = replace(CPU, tokens=2**23, sizes=("nano", "1M", "3M", "10M", "30M", "100M"), at="10M", batch_size=64, dtype=None)
+QUICK = replace(
+    CPU, data="stories", tokens=4 * 4 * 32, sizes=("nano",), vocab_size=320, length=32, batch_size=4, points=2,
+    held_out_windows=4, dtype="float32", compile=False,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the tables; a seed makes a run of it. `windows`: seen; they come from the text's first `unique`."""
+
+    size: str
+    n_future: int
+    windows: int
+    unique: int
+    weights: str = PLAIN
+    added: bool = False
+
+    @property
+    def baseline(self) -> Setting:
+        """What it is compared with: n = 1 on the same windows."""
+        return replace(self, n_future=1, weights=PLAIN, added=False)
+
+    @property
+    def label(self) -> str:
+        name = f"{self.size}-n{self.n_future}{'-added' * self.added}-{self.weights}-{self.unique}-windows"
+        return re.sub("[^a-z0-9]+", "-", name.lower())
+
+    def config(self, sweep: Sweep) -> ModelConfig:
+        return ModelConfig.preset(
+            self.size, vocab_size=sweep.vocab_size, n_future=self.n_future, keep_trunk_depth=self.added,
+            max_seq_len=sweep.length,
+        )  # fmt: skip
+
+
+def settings(sweep: Sweep, text_windows: int) -> dict[Setting, list[str]]:
+    """Every setting of the sweep with the parts that need it, for a training text of so many windows."""
+    seen = sweep.steps * sweep.batch_size
+    once = min(seen, text_windows)  # `epochs` begins with a single pass
+
+    def size(size: str, n: int, **changes) -> Setting:
+        return Setting(size, n, seen, min(seen, text_windows), **changes)
+
+    def added() -> Iterable[Setting]:
+        for name in sweep.sizes:
+            too_many = [n for n in (4, 8) if not fits(name, n)]
+            yield from (size(name, n, added=n > 1) for n in ([1, *too_many] if too_many else []))
+
+    whole = {
+        "size": (size(name, n) for name in sweep.sizes for n in FUTURES if fits(name, n)),
+        "epochs": (Setting(sweep.at, n, once, max(1, once // epochs)) for n in (1, 4) for epochs in EPOCHS),
+        "curricula": (size(sweep.at, n, weights=name) for n, name in [(1, PLAIN), *((4, name) for name in WEIGHTS)]),
+        "added": added(),
+    }
+    found: dict[Setting, list[str]] = {}
+    for part in sweep.parts:
+        for setting in whole[part]:
+            found.setdefault(setting, []).append(part)
+    return found
+
+
+def run(
+    out: Path | None = None,
+    quick: bool = False,
+    seeds: Sequence[int] = (0, 1, 2),
+    folder: Path | None = None,
+    store_finished: bool = False,
+    **changes: Any,
+) -> dict[str, Any]:
+    """Train what is not trained yet, print the tables, store and draw the result, and return it as stored.
+
+    out: the file, by default data/results/scaling_cpu.json (or _cuda; with `quick`, `quick.json` in `folder`).
+    folder: where finished runs lie, by default runs/scaling. store_finished: train nothing, store what there is.
+    changes: fields of Sweep (data, tokens, sizes, parts, at, ...); the others are the device's defaults.
+    Small sizes come first, and within a size seed after seed, so that a stopped experiment already compares. Ctrl-C
+    stops after the step in progress with KeyboardInterrupt; finished runs stay and are not repeated. Raises ValueError
+    for fewer than two seeds, for a sweep that cannot be, and with `store_finished` if nothing has finished.
+    """
+    seeds, where = check_seeds(seeds), device.choose()
+    folder = Path(folder or Path("runs") / "scaling")
+    default = QUICK if quick else CUDA if where.device.type == "cuda" else CPU
+    sweep = replace(default, **{name: value for name, value in changes.items() if value is not None})
+    where = device.choose(str(where.device), sweep.dtype)
+    data = _data(sweep)
+    parts = settings(sweep, len(data[0]))
+    runs = {(setting, seed): _run(sweep, setting, seed, data, where, folder) for setting in parts for seed in seeds}
+    results = {key: one.finished() for key, one in runs.items()}
+    waiting = [key for key in sorted(runs, key=_turn(seeds, sweep)) if results[key] is None]
+    if waiting and not store_finished:
+        try:
+            _estimate(sweep, runs, results, waiting)
+            for key in waiting:
+                results[key] = runs[key].result(where)
+        except KeyboardInterrupt:
+            print(f"finished runs are kept in {folder}: the same command goes on; --store-finished stores them")
+            raise
+    if not any(results.values()):
+        raise ValueError(f"no run of this sweep has finished in {folder}: leave --store-finished out to train them")
+    content = _content(sweep, seeds, where, len(data[0]), parts, results)
+    out = out or (folder / "quick.json" if quick else None)
+    path = store("scaling", _command(sweep, seeds, quick), where.device, content, out)
+    print(tables(content))
+    print(f"stored in {path}, drawn in {', '.join(drawn.name for drawn in draw(content, path))}")
+    return content
+
+
+def _command(sweep: Sweep, seeds: list[int], quick: bool) -> str:
+    """The command that makes this sweep, whatever the defaults are."""
+    words = ["mtp-edu run scaling", *(["--quick"] if quick else []), "--data", sweep.data, "--tokens", sweep.tokens]
+    words += ["--sizes", *sweep.sizes, "--parts", *sweep.parts, "--at", sweep.at, "--seeds", *seeds]
+    return " ".join(map(str, words))
+
+
+def _data(sweep: Sweep) -> tuple[corpus.Windows, corpus.Windows]:
+    """Windows of training and of held-out text, cut for the largest n.
+
+    The training documents are shuffled, always alike, so that the beginning of the text is a sample of all of it.
+    """
+    if sweep.data == "stories":
+        documents = corpus.stories(max(120, sweep.tokens // 200))
+    else:
+        documents = corpus.python_source()
+    training, held_out = corpus.split(documents)
+    tokenizer = SentencePieceTokenizer.train(training, sweep.vocab_size)
+    shuffled = [training[i] for i in np.random.default_rng(0).permutation(len(training))]
+    cut = (tokenizer, sweep.length, FUTURES[-1])
+    return corpus.windows(shuffled, *cut), corpus.windows(held_out, *cut)
+
+
+def _run(sweep: Sweep, setting: Setting, seed: int, data, where: device.Device, folder: Path) -> Run:
+    cfg = setting.config(sweep)
+    total = setting.windows // sweep.batch_size
+    config = TrainConfig(
+        steps=total, batch_size=sweep.batch_size, learning_rate=_rate(sweep, cfg),
+        seed=seed, device=str(where.device), dtype=str(where.dtype).removeprefix("torch."), compile=sweep.compile,
+        validate_every=max(1, total // sweep.points), validation_windows=sweep.held_out_windows,
+        **WEIGHTS[setting.weights],
+    )  # fmt: skip
+    windows, held_out = data
+    data = (for_heads(windows, windows.n_future, setting.unique), held_out)
+    return Run(f"{setting.label}_seed{seed}", cfg, config, data, sweep.held_out_windows, folder)
+
+
+def _rate(sweep: Sweep, cfg: ModelConfig) -> float:
+    return sweep.learning_rate * math.sqrt(64 / cfg.dim)
+
+
+def _turn(seeds: list[int], sweep: Sweep):
+    """Sorts (setting, seed): sizes from the smallest, within a size seed by seed, within a seed from the cheapest."""
+    sizes = list(PRESETS)
+
+    def key(one: tuple[Setting, int]) -> tuple:
+        setting, seed = one
+        flops = setting.windows * setting.config(sweep).flops_per_token(sweep.length)
+        return sizes.index(setting.size), seeds.index(seed), flops
+
+    return key
+
+
+def _estimate(sweep: Sweep, runs: dict, results: dict, waiting: list) -> float:
+    """Print how long the waiting runs will take, and return it in seconds.
+
+    FLOPs by FLOPs per second, which are those of the size's finished runs, or of a few steps of its first one.
+    """
+    seconds, rates = 0.0, {}
+    for setting, seed in waiting:
+        size = setting.size
+        if size not in rates:
+            done = [result for (other, _), result in results.items() if result and other.size == size]
+            spent = sum(one["seconds"] for one in done)
+            rates[size] = sum(one["flops"] for one in done) / spent if spent else _timed(runs[setting, seed])
+        tokens = setting.windows * sweep.length
+        seconds += tokens * setting.config(sweep).flops_per_token(sweep.length) / rates[size]
+    speeds = ", ".join(f"{size} {rate / 1e9:,.0f}" for size, rate in rates.items())
+    took = f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.1f} minutes"
+    print(f"{len(runs) - len(waiting)} runs have finished, {len(waiting)} are to be trained: about {took}")
+    print(f"(billions of operations per second: {speeds})", flush=True)
+    return seconds
+
+
+def _timed(one: Run) -> float:
+    """FLOPs per second of a run's training, from a few of its steps; the first two prepare."""
+    changes = {"steps": 8, "warmup_steps": None, "validate_every": 0}
+    config = TrainConfig.from_dict(one.train.to_dict() | changes)
+    windows = for_heads(one.data[0], one.model.n_future)
+    last = [event.seconds for event in steps(MultiTokenModel(one.model), windows, config)]
+    tokens = (len(last) - 2) * config.batch_size * windows.length
+    return tokens * one.model.flops_per_token(windows.length) / (last[-1] - last[1])
+
+
+def _content(sweep: Sweep, seeds, where: device.Device, text_windows: int, parts: dict, results: dict) -> dict:
+    """What is stored, with plain lists."""
+    runs = {setting: [results[setting, seed] for seed in seeds if results[setting, seed]] for setting in parts}
+    content = {
+        "sweep": asdict(sweep) | {"steps": sweep.steps},
+        "seeds": seeds,
+        "dtype": str(where.dtype).removeprefix("torch."),
+        "text_tokens": text_windows * sweep.length,
+        "complete": all(results.values()),
+        "rows": [_row(sweep, setting, parts[setting], runs) for setting in parts],
+        "paper_table_s7": TABLE_S7,
+        "paper_table_1": TABLE_1,
+    }
+    return json.loads(json.dumps(content))
+
+
+def _row(sweep: Sweep, setting: Setting, parts: list[str], all_runs: dict[Setting, list[dict]]) -> dict:
+    """A setting: its size, every finished run, means with intervals where there are two, and head 1 less n = 1's."""
+    cfg, runs = setting.config(sweep), all_runs[setting]
+    table = cfg.parameter_table()
+    row = {
+        "parts": parts,
+        "size": setting.size,
+        "n_future": setting.n_future,
+        "weights": setting.weights,
+        "layers_added": setting.added,
+        "tokens": setting.windows * sweep.length,
+        "epochs": setting.windows / setting.unique,
+        "learning_rate": _rate(sweep, cfg),
+        "parameters": cfg.parameters(),
+        "parameters_without_embeddings": cfg.parameters() - table["embedding"] - table["unembedding"],
+        "trunk_layers": cfg.n_trunk_layers,
+        "head_layers": cfg.n_head_layers,
+        "flops_per_token": cfg.flops_per_token(sweep.length),  # to train, all heads on
+        "losses": [mean_so_far(of_head) for of_head in zip(*(one["losses"] for one in runs), strict=True)],
+        "head_1_minus_n1": None,
+    }
+    for measure in ("tokens_per_forward", "tokens_per_forward_text"):
+        row[measure] = mean_so_far([one[measure] for one in runs])
+    if setting != setting.baseline:
+        own, base = ([one["losses"][0] for one in all_runs[which]] for which in (setting, setting.baseline))
+        row["head_1_minus_n1"] = mean_so_far(own, base)
+    return row | {"runs": runs}
+
+
+def draw(content: dict, path: Path) -> list[Path]:
+    """The pictures of a stored result, beside it: by size (.png), by tokens and FLOPs, by epochs, by weights."""
+    from mtp_edu.views import scaling  # here, because training needs no pictures
+
+    pictures = {"": scaling.by_size, "_cost": scaling.by_cost, "_epochs": scaling.by_epochs,
+                "_weights": scaling.by_weights}  # fmt: skip
+    parts = {"": "size", "_cost": "size", "_epochs": "epochs", "_weights": "curricula"}
+    drawn = []
+    for name, picture in pictures.items():
+        if any(row["runs"] and parts[name] in row["parts"] for row in content["rows"]):
+            drawn.append(path.with_name(f"{path.stem}{name}.png"))
+            with atomic_path(drawn[-1]) as file:
+                picture(content).savefig(file, format="png", dpi=160)
+    return drawn
+
+
+# ---- tables for people
+
+
+def tables(content: dict) -> str:
+    """Every part as a Markdown table, with the paper's numbers below; 95 % intervals in brackets."""
+    seeds, sweep = len(content["seeds"]), content["sweep"]
+    blocks = [
+        f"Held-out nats per token after {sweep['tokens']:,} tokens of {sweep['data']}; mean [95 % interval over "
+        "seeds]. '- n = 1': head 1's loss less that of n = 1 on the same windows.",
+    ]
+    titles = {
+        "size": "By size, at equal parameters",
+        "epochs": "By epochs, at equal tokens seen",
+        "curricula": "By weights and curricula",
+        "added": "Layers added: larger models than what they are compared with",
+    }
+    for part in sweep["parts"]:
+        rows = [row for row in content["rows"] if part in row["parts"]]
+        rows.sort(key=lambda row: (list(PRESETS).index(row["size"]), row["n_future"], row["epochs"]))
+        names = ["size", "parameters", "trunk + heads", "MFLOPs/token", "n", "epochs", "weights", "seeds", "head 1",
+                 "- n = 1", "all heads", "tokens/forward"]  # fmt: skip
+        lines = [_cells(row, seeds) for row in rows]
+        blocks.append(f"{titles[part]}\n\n{_markdown(names, lines)}" if rows else f"{titles[part]}: nothing to compare")
+        if part == "size":
+            blocks.append(_paper_s7(content["paper_table_s7"]))
+        if part == "epochs":
+            names = ["the paper, 7B: epochs", "n", "MBPP @1", "@10", "@100", "HumanEval @1", "@10", "@100"]
+            lines = [[f"{row['epochs']:g}", row["n_future"], *row["MBPP"], *row["HumanEval"]]
+                     for row in content["paper_table_1"]]  # fmt: skip
+            blocks.append(f"Table 1, per cent solved\n\n{_markdown(names, lines)}")
+    return "\n\n".join(blocks)
+
+
+def _cells(row: dict, seeds: int) -> list:
+    heads = " ".join(f"{loss['mean']:.3f}" for loss in row["losses"]) or "-"
+    return [
+        row["size"], f"{row['parameters']:,}", f"{row['trunk_layers']} + {row['head_layers']}",
+        f"{row['flops_per_token'] / 1e6:.1f}", row["n_future"], f"{row['epochs']:.2g}", row["weights"],
+        f"{len(row['runs'])} of {seeds}", shown(row["losses"][0] if row["losses"] else None),
+        shown(row["head_1_minus_n1"], "+") if row["n_future"] > 1 else "", heads,
+        f"{row['tokens_per_forward']['mean']:.2f}" if row["runs"] else "-",
+    ]  # fmt: skip
+
+
+def shown(interval: dict | None, sign: str = "") -> str:
+    """A mean with its interval as text; '-' for none, and the mean alone where a single run gives no interval."""
+    if interval is None:
+        return "-"
+    mean = f"{interval['mean']:{sign}.3f}"
+    return mean if interval["low"] is None else f"{mean} [{interval['low']:{sign}.3f}, {interval['high']:{sign}.3f}]"
+
+
+def _paper_s7(rows: list[dict]) -> str:
+    base = {row["size"]: row for row in rows if row["n_future"] == 1}
+    names = ["the paper: size", "n", "MBPP @1", "@10", "@100", "HumanEval @1", "@10", "@100"]
+    lines = []
+    for row in rows:
+        scores, own = (one["MBPP"] + one["HumanEval"] for one in (row, base[row["size"]]))
+        more = [f"{a - b:+.1f}" if row["n_future"] > 1 else f"{a:.1f}" for a, b in zip(scores, own, strict=True)]
+        lines.append([row["size"], row["n_future"], *more])
+    title = "Table S7, code: per cent solved at n = 1, and what n = 2 and 4 add (more is better)"
+    return f"{title}\n\n{_markdown(names, lines)}"
+
+
+def _markdown(names: list[str], rows: list[list]) -> str:
+    lines = [names, ["---"] * len(names), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
