@@ -5,6 +5,7 @@ A folder holds
     config.json            the same configuration, for people to read
     tokenizer.model/.json  if one was given
     training.safetensors   while a run is unfinished: weights, optimizer state and step in one file
+    training_documents.json.gz   what it learns from: hash and name of each document
 
 Every file is written beside the old one and then replaces it, so a kill at any moment leaves the old or the new one
 whole. Nothing is ever unpickled.
@@ -12,7 +13,10 @@ whole. Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +25,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from mtp_edu.config import ModelConfig
+from mtp_edu.corpus import Document
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.paths import atomic_path, atomic_write, data_dir
 from mtp_edu.tokenizer import Tokenizer, load_tokenizer
 
 MODEL_FILE, TRAINING_FILE, CONFIG_FILE = "model.safetensors", "training.safetensors", "config.json"
+DOCUMENTS_FILE = "training_documents.json.gz"
 _MODEL_FORMAT, _TRAINING_FORMAT = "mtp_edu model 1", "mtp_edu training 1"
 
 
@@ -77,16 +83,49 @@ def load(
 
 def load_pretrained(name: str, device: str | torch.device = "cpu") -> tuple[MultiTokenModel, Tokenizer]:
     """A model that ships with the project, by its name: a folder in `data/pretrained`."""
+    return load(_pretrained(name), device)
+
+
+def find(name: str | Path) -> Path:
+    """The folder of a model: `name` itself if it is one, else that of the pretrained model of this name."""
+    return Path(name) if Path(name).is_dir() else _pretrained(str(name))
+
+
+def _pretrained(name: str) -> Path:
     shelf = data_dir() / "pretrained"
     if not (shelf / name / MODEL_FILE).is_file():
         there = ", ".join(sorted(path.parent.name for path in shelf.glob(f"*/{MODEL_FILE}"))) or "none"
         raise FileNotFoundError(f"no pretrained model {name!r}; there are: {there}")
-    return load(shelf / name, device)
+    return shelf / name
 
 
 def info(folder: str | Path) -> dict[str, Any]:
     """What was stored with a model beside its weights (training run, data, losses)."""
     return _read_header(Path(folder) / MODEL_FILE, _MODEL_FORMAT)["info"]
+
+
+def record_documents(folder: str | Path, documents: Sequence[Document]) -> None:
+    """Write down what a model learns from, so that it is never judged by text that it has seen."""
+    pairs = json.dumps([[_text_hash(document), document.name] for document in documents], indent=0)
+    packed = gzip.compress(pairs.encode("utf-8"), mtime=0)  # no time: the same documents make the same bytes
+    atomic_write(Path(folder) / DOCUMENTS_FILE, packed)
+
+
+def seen(folder: str | Path, documents: Sequence[Document]) -> list[Document]:
+    """Those of the documents that the model in `folder` has learnt from: the same text, or another text of that name.
+
+    A name counts because a file of another version is mostly the same text. Empty for a model without a record.
+    """
+    path = Path(folder) / DOCUMENTS_FILE
+    if not path.is_file():
+        return []
+    known = {part for pair in json.loads(gzip.decompress(path.read_bytes())) for part in pair}
+    return [own for own in documents if own.name in known or _text_hash(own) in known]
+
+
+def _text_hash(document: Document) -> str:
+    """The first 12 hexadecimal digits of the text's SHA-256: two of a million documents agree once in 500 corpora."""
+    return hashlib.sha256(document.text.encode("utf-8")).hexdigest()[:12]
 
 
 def save_training(

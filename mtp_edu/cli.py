@@ -112,11 +112,28 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--data", nargs="+", help="decode: as in eval; 'stories' (the default) or 'python': held-out part")
     sub.add_argument("--device")
 
-    sub = command("run", _run, "experiments beside the paper's; results go to data/results")
-    sub.add_argument("what", choices=["head-kinds"], help="head-kinds: Table S4, every kind of head with seeds")
-    sub.add_argument("--out", type=Path, help="file for the result (default data/results/WHAT_DEVICE.json)")
-    sub.add_argument("--quick", action="store_true", help="tiny sizes, to try the command")
-    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    sub = command("run", None, "experiments beside the paper's, with seeds and intervals; results go to data/results")
+    experiments = sub.add_subparsers(dest="what", required=True)
+
+    def experiment(name, run, text):
+        one = experiments.add_parser(name, help=text, description=text)
+        one.set_defaults(run=run)
+        one.add_argument("--out", type=Path, help="file for the result (default data/results/NAME_DEVICE.json)")
+        one.add_argument("--quick", action="store_true", help="tiny sizes, to try the command")
+        one.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+        one.add_argument("--folder", type=Path, help=f"where finished runs are kept (default runs/{name})")
+        return one
+
+    experiment("head-kinds", _run_head_kinds, "Table S4: every kind of head, small, on stories")
+    sub = experiment("scaling", _run_scaling, "Table S7: n > 1 from nano to 100M and more, resumable")
+    text = "what is compared (default all); `added` are larger models, with n = 4 and 8 where they do not fit"
+    sub.add_argument("--parts", nargs="+", metavar="PART", help=f"{text}: size epochs curricula added")
+    text = "presets (default nano 1M 3M; on a GPU to 100M)"
+    sub.add_argument("--sizes", nargs="+", metavar="SIZE", help=text)
+    sub.add_argument("--at", metavar="SIZE", help="of the parts epochs and curricula (default nano; on a GPU 10M)")
+    sub.add_argument("--tokens", type=int, help="seen by every run (default 2.1 million; on a GPU 8.4)")
+    sub.add_argument("--data", help="python or stories (default python)")
+    sub.add_argument("--store-finished", action="store_true", help="train nothing: store what has finished")
     return top
 
 
@@ -229,6 +246,7 @@ def _train(options: argparse.Namespace) -> int:
     print(f"{windows}; {len(held_out)} documents held out")
     model = MultiTokenModel(cfg, seed=options.seed)
     events = train(model, windows, config, validation, out, tokenizer, options.resume, options.overwrite)
+    checkpoint.record_documents(out, training)
     last: TrainEvent | None = None
     for last in progress(events):
         if last.validation:
@@ -250,11 +268,10 @@ def _held_out_windows(held_out, tokenizer, options) -> corpus.Windows | None:
 def _eval(options: argparse.Namespace) -> int:
     model, tokenizer = _load(options.checkpoint)
     if options.data is None:
-        print("no --data: the held-out part of the stories", file=sys.stderr)
-        options.data = ["stories"]
-    documents = _documents(options.data)
-    if list(options.data) in (["stories"], ["python"]):
-        documents = corpus.split(documents)[1]
+        recipe = recipes.RECIPES.get(Path(options.checkpoint).name)
+        options.data = [recipe.data if recipe else "stories"]
+        print(f"no --data: the held-out part of '{options.data[0]}'", file=sys.stderr)
+    documents = _unseen(options.checkpoint, options.data)
     print(probe.report(model, tokenizer, documents, options.length).markdown())
     return 0
 
@@ -290,31 +307,46 @@ def _bench(options: argparse.Namespace) -> int:
     if options.what == "memory":
         memory.run(out, options.quick, options.device)
     elif options.what == "decode":
-        documents = _unseen(options.data) if options.data else None
+        name = options.checkpoint or decoding.default_model(options.quick)
+        documents = _unseen(name, options.data) if options.data else None
         decoding.run(out, options.quick, options.device, options.eager, options.checkpoint, documents)
     else:
         training.run(out, options.quick, options.device, options.eager)
     return 0
 
 
-def _unseen(data: Sequence[str]) -> list[corpus.Document]:
-    """Text that a model has not seen: of what the package makes itself the held-out part, else all of it."""
+def _unseen(name: str, data: Sequence[str]) -> list[corpus.Document]:
+    """Text that a model may be judged by: of what the package makes itself the held-out part, never what it learnt."""
     documents = _documents(data)
-    return corpus.split(documents)[1] if list(data) in (["stories"], ["python"]) else documents
+    if list(data) in (["stories"], ["python"]):
+        documents = corpus.split(documents)[1]
+    seen = set(checkpoint.seen(checkpoint.find(name), documents))
+    if len(seen) == len(documents):
+        print(f"{name} has learnt from all of this text: so it says what it remembers, no more", file=sys.stderr)
+        return documents
+    if seen:
+        print(f"left out: {len(seen)} of {len(documents)} documents, which {name} has learnt from", file=sys.stderr)
+    return [document for document in documents if document not in seen]
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run_head_kinds(options: argparse.Namespace) -> int:
     from mtp_edu.experiments import head_kinds
 
-    head_kinds.run(options.out, options.quick, tuple(options.seeds))
+    head_kinds.run(options.out, options.quick, options.seeds, options.folder)
+    return 0
+
+
+def _run_scaling(options: argparse.Namespace) -> int:
+    from mtp_edu.experiments import scaling
+
+    changes = {name: getattr(options, name) for name in ("parts", "sizes", "at", "tokens", "data")}
+    scaling.run(options.out, options.quick, options.seeds, options.folder, options.store_finished, **changes)
     return 0
 
 
 def _load(name: str, device: str = "cpu"):
     """A checkpoint folder, or a pretrained model by its name."""
-    where = choose(device).device
-    load = checkpoint.load if Path(name).is_dir() else checkpoint.load_pretrained
-    model, tokenizer = load(name, where)
+    model, tokenizer = checkpoint.load(checkpoint.find(name), choose(device).device)
     if tokenizer is None:
         raise ValueError(f"{name} was saved without a tokenizer: save it with tokenizer=... to use it on text")
     return model, tokenizer

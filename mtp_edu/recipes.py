@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +25,16 @@ from mtp_edu.train import train
 @dataclass(frozen=True)
 class Recipe:
     about: str
-    documents: Callable[[], list[corpus.Document]]
+    data: str  # "python" or "stories"
     vocab_size: int | None  # of a SentencePiece model trained on the documents; None: bytes
     length: int
     model: dict
     train: TrainConfig
+    stories: int = 0  # how many
+
+    def documents(self) -> list[corpus.Document]:
+        """All of its text, training and held-out."""
+        return corpus.python_source() if self.data == "python" else corpus.stories(self.stories)
 
 
 def _training(steps: int, batch_size: int, learning_rate: float, dtype: str | None = "bfloat16") -> TrainConfig:
@@ -44,7 +48,7 @@ def _training(steps: int, batch_size: int, learning_rate: float, dtype: str | No
 def _python(what: str, n_future: int) -> Recipe:
     return Recipe(
         about=f"Python code of the standard library; {what}.",
-        documents=corpus.python_source,
+        data="python",
         vocab_size=2048,
         length=512,
         # Attention heads of width 64: with 32, flash attention took half of a step on the CPU.
@@ -56,7 +60,8 @@ def _python(what: str, n_future: int) -> Recipe:
 RECIPES = {
     "stories-nano": Recipe(
         about="Children's stories from the grammar in stories.py; the model of notebook 00.",
-        documents=lambda: corpus.stories(24_000, seed=0),
+        data="stories",
+        stories=24_000,
         vocab_size=1024,
         length=384,
         # Deep and narrow: a plain step runs 13 of the 16 layers, so speculation loses little to heads 2 to 4.
@@ -65,7 +70,8 @@ RECIPES = {
     ),
     "stories-4": Recipe(
         about="Children's stories from the grammar in stories.py; the model of notebook 05 and of `bench decode`.",
-        documents=lambda: corpus.stories(36_000, seed=0),
+        data="stories",
+        stories=36_000,
         vocab_size=1024,
         length=384,
         model={"dim": 160, "n_layers": 16, "n_attention_heads": 5, "n_future": 4, "max_seq_len": 384},
@@ -75,7 +81,7 @@ RECIPES = {
     "python-1": _python("python-4 with a single head, for comparison: same data, size, steps and seed", 1),
     "bytes-8": Recipe(
         about="Python code byte by byte, eight heads with unembeddings of their own; the model of notebook 09.",
-        documents=corpus.python_source,
+        data="python",
         vocab_size=None,
         length=768,
         model={
@@ -122,6 +128,9 @@ def make(
     model, tokenizer = checkpoint.load(run_folder)
     info = checkpoint.info(run_folder)
     checkpoint.save(model, out, tokenizer, dtype=torch.bfloat16, info=info)
+    checkpoint.record_documents(out, training)
+    if seen := checkpoint.seen(out, held_out):
+        raise ValueError(f"{len(seen)} held-out documents are in the training data, such as {seen[0].name}")
     # What ships is bfloat16, so that is what the card describes.
     model, tokenizer = checkpoint.load(out)
     report = probe.report(model, tokenizer, held_out, recipe.length)
@@ -140,14 +149,14 @@ def _card(name, recipe, model, training: int, held_out: int, info, report) -> st
 
 - made by: `mtp-edu train --recipe {name}`
 - data: {training:,} documents for training, {held_out:,} held out (by a hash of the name, near-duplicates follow the
-  held-out document); none of the held-out text was seen
+  held-out document); `{checkpoint.DOCUMENTS_FILE}` holds the hash and the name of each that was trained on
 - shape: {model.cfg.parameters():,} parameters, width {model.cfg.dim}, {model.cfg.n_trunk_layers} trunk layers and
   {model.cfg.n_future} heads ({model.cfg.head_order} {model.cfg.head_type}), vocabulary {model.cfg.vocab_size},
   max_seq_len {model.cfg.max_seq_len}; stored in bfloat16
 - training: {info["tokens"]:,} tokens (about {epochs:.1f} epochs) in {info["step"]:,} steps of
   {config.batch_size} windows of {recipe.length}, peak rate {config.learning_rate}, seed {config.seed},
   {info["seconds"] / 60:.0f} minutes on {machine.device} in {str(machine.dtype).removeprefix("torch.")}
-  ({platform.machine()}, torch {torch.__version__})
+  ({platform.machine()}, Python {platform.python_version()}, torch {torch.__version__})
 
 On held-out text, after rounding to bfloat16:
 

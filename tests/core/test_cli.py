@@ -56,10 +56,23 @@ def test_train_then_generate_and_eval(trained, capsys):
     drawn = [(main([*sampled, seed]), capsys.readouterr().out)[1] for seed in ("1", "1", "2")]
     assert drawn[0] == drawn[1] != drawn[2]
     assert main(["eval", str(trained / "model"), "--data", str(trained / "mine.txt"), "--length", "64"]) == 0
-    out = capsys.readouterr().out
-    assert "cumulative" in out and "repeated 8-grams" in out
-    losses = [float(line.split("|")[2]) for line in out.splitlines() if re.match(r"\| [123] \|", line)]
+    said = capsys.readouterr()
+    assert "cumulative" in said.out and "repeated 8-grams" in said.out
+    assert "has learnt from all of this text" in said.err
+    losses = [float(line.split("|")[2]) for line in said.out.splitlines() if re.match(r"\| [123] \|", line)]
     assert len(losses) == 3 and all(0 < loss < 5 for loss in losses)
+
+
+def test_a_model_is_judged_by_what_it_has_not_learnt(trained, capsys, tmp_path):
+    (tmp_path / "mine.txt").write_text("The cat sat on another mat. " * 20, encoding="utf-8")  # a later version
+    (tmp_path / "other.txt").write_text("The dog sat on another log. " * 20, encoding="utf-8")
+    assert main(["eval", str(trained / "model"), "--data", str(tmp_path), "--length", "32"]) == 0
+    judged = capsys.readouterr()
+    assert "left out: 1 of 2 documents" in judged.err
+    (tmp_path / "mine.txt").unlink()
+    assert main(["eval", str(trained / "model"), "--data", str(tmp_path), "--length", "32"]) == 0
+    alone = capsys.readouterr()
+    assert alone.out == judged.out and "left out" not in alone.err
 
 
 def test_training_resumes_from_the_command_line(tmp_path, capsys, monkeypatch):
@@ -89,7 +102,7 @@ def _interrupted_at_3(events):
 
 def test_an_interrupted_recipe_says_so_and_ships_nothing(tmp_path, capsys, monkeypatch):
     recipe = recipes.RECIPES["stories-nano"]
-    small = replace(recipe, documents=lambda: mtp.corpus.stories(80), vocab_size=400, length=64)
+    small = replace(recipe, stories=80, vocab_size=400, length=64)
     small = replace(small, train=mtp.TrainConfig(steps=4, batch_size=2))
     monkeypatch.setitem(recipes.RECIPES, "stories-nano", small)
     monkeypatch.chdir(tmp_path)

@@ -272,6 +272,49 @@ def test_killed_and_resumed_is_bit_identical(tmp_path, uninterrupted, plant, bod
     assert torch.equal(weights(model), uninterrupted)
 
 
+# Every start of the run dies by one of these, drawn by the seed: within a step, or in the middle of a file.
+ANY_MOMENT = """
+    import random
+    draw = random.Random({seed})
+    original, moment = checkpoint.save_file, draw.choice(["step", "write"])
+    left = [draw.randint(1, 4)]
+    def die_at_last(what):
+        left[0] -= what == moment
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def write_half(tensors, path, metadata):
+        original(tensors, path, metadata=metadata)
+        whole = open(path, "rb").read()
+        open(path, "wb").write(whole[: draw.randrange(len(whole))])
+        die_at_last("write")
+        open(path, "wb").write(whole)
+    checkpoint.save_file = write_half
+    backward = mtp.train.__globals__["forward_backward"]
+    def step(*arguments, **options):
+        losses = backward(*arguments, **options)
+        die_at_last("step")
+        return losses
+    mtp.train.__globals__["forward_backward"] = step
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_killed_five_times_at_random_and_resumed_is_bit_identical(tmp_path, uninterrupted):
+    moments = []
+    for seed in range(5):
+        blanks = {"path": [p for p in sys.path if p], "threads": torch.get_num_threads(), "folder": str(tmp_path)}
+        code = textwrap.dedent(KILLED.format(plant=ANY_MOMENT.format(seed=seed).strip(), body="pass", **blanks))
+        killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        moments.append(any(path.name.startswith(".") for path in tmp_path.iterdir()))
+    assert len(set(moments)) == 2  # some in a write, which leaves its half behind, some in a step
+    model, events = run(
+        mtp.TrainConfig(**CONFIG.to_dict() | {"checkpoint_every": 2}), folder=tmp_path, resume=True, overwrite=False
+    )
+    assert 1 < events[0].step < 12
+    assert torch.equal(weights(model), uninterrupted)
+
+
 def test_interrupt_ends_cleanly_and_the_run_goes_on(tmp_path, uninterrupted):
     before = signal.getsignal(signal.SIGINT)
     model, dataset = small()
