@@ -1,13 +1,15 @@
 """torch.compile for training and for decoding: the same arithmetic without Python between the kernels.
 
 Training compiles every block (`CompiledBlocks`). Decoding compiles the whole step (`CompiledStep`), whose shapes never
-change: once per shape of model, block, rows and places, and per way of sampling. torch keeps the code for the process,
-and on disk for the next.
+change: once per shape of model, block, rows and places, and per way of sampling (drawn or not, by which rule, with
+top_p or without, top_k none, few or many; their values are inputs). torch keeps the code for the process, and on disk
+for the next.
 
     CUDA              one CUDA graph ("reduce-overhead"): nothing inside waits for the host. Its memory must stay where
-                      it is, so a model's last cache is kept for the next text of the same shape.
+                      it is, so a model's last caches are kept for the next texts of the same shapes.
     CPU, bfloat16     frozen: the weights become constants in the layout that their products want best. Measured 1.1 to
-                      1.7 times as fast as without; float32 gains nothing and is not frozen.
+                      1.7 times as fast as without; float32 gains nothing and is not frozen. Weights that have changed
+                      since, or whose model is gone, stay in memory as constants: torch cannot drop a single code.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ from mtp_edu.model import MultiTokenModel
 if TYPE_CHECKING:  # decoding imports this file
     from mtp_edu.decode.step import BlockDecoder, StepResult
 
-# Every shape is a version of the same function; by default torch gives up after eight.
-_VERSIONS = 256
+_MOST_CODES = 256  # of one function, a code for every shape and way; by default torch gives up after eight
 _SMALLEST = 64  # places of a cache
+_MOST_IDLE = 4  # caches of a model, each of another shape, that wait for the next text
 
 
 class CompiledBlocks:
@@ -39,6 +41,7 @@ class CompiledBlocks:
 
     def __init__(self, model: torch.nn.Module, wanted: bool = True) -> None:
         blocks = [block for stack in (model.trunk, *model.heads) for block in stack.children()] if wanted else []
+        _allow_many_codes()
         self.blocks = [(block, torch.compile(block.forward, dynamic=False)) for block in blocks]
 
     def __enter__(self) -> None:
@@ -48,6 +51,12 @@ class CompiledBlocks:
     def __exit__(self, *_) -> None:
         for block, _compiled in self.blocks:
             del block.forward
+
+
+def _allow_many_codes() -> None:
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, _MOST_CODES)
+    config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, _MOST_CODES)
 
 
 def can_compile(device: torch.device) -> bool:
@@ -70,7 +79,7 @@ class CompiledStep:
         weight = decoder.model.norm.weight
         self.decoder, self.graph = decoder, weight.device.type == "cuda"
         self.frozen = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
-        self.weights = _weights_number(decoder.model) if self.frozen else 0
+        self.version = _weights_version(decoder.model) if self.frozen else 0
         self.run = _compiled(type(decoder).step, self.graph)
         if self.graph:
             _take_cache(decoder)
@@ -80,7 +89,7 @@ class CompiledStep:
             torch.compiler.cudagraph_mark_step_begin()
         freezing = torch._inductor.config.patch(freezing=True) if self.frozen else contextlib.nullcontext()
         with freezing, torch.no_grad():
-            result = self.run(self.decoder, self.weights, block, start, source, uniform)
+            result = self.run(self.decoder, self.version, block, start, source, uniform)
         if not self.graph:
             return result
         # The graph's next run writes over its outputs.
@@ -93,31 +102,30 @@ class CompiledStep:
 
 @functools.cache
 def _compiled(step: Callable, graph: bool) -> Callable:
-    config = torch._dynamo.config
-    config.recompile_limit = max(config.recompile_limit, _VERSIONS)
-    config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, _VERSIONS)
+    _allow_many_codes()
 
-    def numbered(decoder, weights, block, start, source, uniform):
-        if weights < 0:  # looked at, so that the code is for this number alone
-            raise ValueError(f"weights={weights}")
+    def of_version(decoder, version, block, start, source, uniform):
+        if version < 0:  # looked at, so that the code is for this version of the weights alone
+            raise ValueError(f"version={version}")
         return step(decoder, block, start, source, uniform)
 
     # fullgraph: an operation that has to wait for the host is an error, not a slow step.
-    return torch.compile(numbered, fullgraph=True, dynamic=False, mode="reduce-overhead" if graph else None)
+    return torch.compile(of_version, fullgraph=True, dynamic=False, mode="reduce-overhead" if graph else None)
 
 
 # Frozen weights ------------------------------------------------------------------------------------------------------
 
-_numbers: weakref.WeakKeyDictionary[MultiTokenModel, tuple[list, int]] = weakref.WeakKeyDictionary()
-_next_number = itertools.count(1)
+_versions: weakref.WeakKeyDictionary[MultiTokenModel, tuple[list, int]] = weakref.WeakKeyDictionary()
+_next_version = itertools.count(1)
 
 
-def _weights_number(model: MultiTokenModel) -> int:
-    """A number for the weights as they are: frozen code holds them as constants, so training on makes it stale."""
+def _weights_version(model: MultiTokenModel) -> int:
+    """Of the weights as they are, and of no other model's: frozen code holds them as constants, so training on makes
+    it stale."""
     seen = [(p.data_ptr(), p._version, _checksum(p.detach())) for p in model.parameters()]
-    if model not in _numbers or _numbers[model][0] != seen:
-        _numbers[model] = seen, next(_next_number)
-    return _numbers[model][1]
+    if model not in _versions or _versions[model][0] != seen:
+        _versions[model] = seen, next(_next_version)
+    return _versions[model][1]
 
 
 def _checksum(values: Tensor) -> float:
@@ -127,13 +135,13 @@ def _checksum(values: Tensor) -> float:
 
 # Caches of CUDA graphs -----------------------------------------------------------------------------------------------
 
-_idle: weakref.WeakKeyDictionary[MultiTokenModel, tuple] = weakref.WeakKeyDictionary()
+_idle: weakref.WeakKeyDictionary[MultiTokenModel, dict[tuple, tuple]] = weakref.WeakKeyDictionary()  # by shape
 
 
 def _take_cache(decoder: BlockDecoder) -> None:
     """Take over the cache that the model's last text of this shape has left, emptied."""
-    shape, caches = _idle.pop(decoder.model, (None, None))  # taken out: two texts at a time must not share it
-    if shape == _shape(decoder):
+    caches = _idle.get(decoder.model, {}).pop(_shape(decoder), None)  # taken out: two texts at a time must not share it
+    if caches:
         decoder.trunk_caches, decoder.head_caches = caches
     for cache in decoder.caches():
         for entries in (cache.keys, cache.values):
@@ -142,7 +150,11 @@ def _take_cache(decoder: BlockDecoder) -> None:
 
 
 def _leave_cache(decoder: BlockDecoder) -> None:
-    _idle[decoder.model] = _shape(decoder), (decoder.trunk_caches, decoder.head_caches)
+    """Keep the cache for the next text of its shape; beyond a few shapes the one that was left first is dropped."""
+    idle = _idle.setdefault(decoder.model, {})
+    idle[_shape(decoder)] = decoder.trunk_caches, decoder.head_caches
+    if len(idle) > _MOST_IDLE:
+        del idle[next(iter(idle))]
 
 
 def _shape(decoder: BlockDecoder) -> tuple:

@@ -35,13 +35,13 @@ def exact(model: MultiTokenModel, prompt: Sequence[int], count: int, temperature
 
     No cache, no drafts: head 1 alone. sampling: top_p and top_k. Raises ValueError if there are too many texts.
     """
-    vocab_size, rule = model.cfg.vocab_size, Sampling(temperature, **sampling)
+    vocab_size, distribution = model.cfg.vocab_size, Sampling(temperature, **sampling).on(torch.device("cpu"))
     if count < 1 or vocab_size**count > MOST:
         raise ValueError(f"count={count} tokens of {vocab_size}: give 1 or more that make at most {MOST:,} texts")
     model = copy.deepcopy(model).to("cpu", torch.float64)
     texts, chances = torch.tensor([list(prompt)]), torch.ones(1, dtype=torch.float64)  # (1, P), (1,)
     for _ in range(count):
-        p = torch.cat([rule.distribution(model(part, n_future=1)[:, -1, 0]) for part in texts.split(4096)])  # (N, V)
+        p = torch.cat([distribution(model(part, n_future=1)[:, -1, 0]) for part in texts.split(4096)])  # (N, V)
         following = torch.arange(vocab_size).repeat(len(texts))  # (N * V,)
         texts = torch.cat([texts.repeat_interleave(vocab_size, dim=0), following[:, None]], dim=1)
         chances = (chances[:, None] * p).flatten()
@@ -100,7 +100,7 @@ def compare(found: Mapping[Text, int], chances: Mapping[Text, float]) -> Compari
     spread = 2 / (9 * freedom)
     sigmas = ((square / freedom) ** (1 / 3) - (1 - spread)) / spread**0.5  # Wilson and Hilferty 1931
     apart = impossible + sum(abs(seen - expected) for expected, seen in pairs)
-    by_chance = sum(math.sqrt(2 / math.pi * expected * (1 - expected / draws)) for expected, _ in pairs)
+    by_chance = sum(_mean_deviation(draws, chance) for chance in chances.values() if chance > 0)
     return Comparison(draws, len(cells), _tail(square, freedom), sigmas, apart / 2 / draws, by_chance / 2 / draws)
 
 
@@ -122,6 +122,16 @@ def draws_needed(texts: int, total_variation: float, wanted: float = 0.99, level
     return math.ceil(
         _root(lambda draws: power(draws, texts, total_variation, level) - wanted, 1e3 / total_variation**2)
     )
+
+
+def _mean_deviation(draws: int, chance: float) -> float:
+    """Mean of |count - draws * chance| of a binomial count, exactly: 2 m C(draws, m) p^m (1 - p)^(draws - m + 1), m the
+    first whole number above the expected one (de Moivre 1730; Diaconis and Zabell 1991). By logarithms: no overflow."""
+    if chance >= 1:
+        return 0.0
+    m = math.floor(draws * chance) + 1
+    ways = math.lgamma(draws + 1) - math.lgamma(m + 1) - math.lgamma(draws - m + 1)
+    return 2 * m * math.exp(ways + m * math.log(chance) + (draws - m + 1) * math.log1p(-chance))
 
 
 def _tail(square: float, freedom: int) -> float:

@@ -149,7 +149,7 @@ def _places(model: MultiTokenModel, windows: Windows, max_windows: int | None):
 
 def _columns(parts: list[Tensor], n: int) -> Tensor:
     """Parts (places,) of heads 1..n, window after window, as (places, n) in float64."""
-    return torch.cat([torch.stack(parts[i : i + n], dim=1) for i in range(0, len(parts), n)]).double().cpu()
+    return torch.cat([torch.stack(parts[i : i + n], dim=1) for i in range(0, len(parts), n)]).cpu().double()
 
 
 def _judge(right: Tensor) -> Judged:
@@ -277,17 +277,23 @@ def exactness(model: MultiTokenModel, prompt: Sequence[int], generation: Generat
     """Teacher-force a generated text (of one prompt) through the plain forward and compare its logits with the largest.
 
     The spread is measured by running the generation's own blocks again, one row, eagerly (of a tree, its accepted
-    path). Without its steps, or with those of other rows too, blocks of n_future tokens from the prompt on.
+    path). Without its steps, or with those of other rows too, blocks of n_future tokens from the prompt on. Logits are
+    compared on the CPU, since MPS has no float64. Raises ValueError for the generation of a batch.
     """
+    if any(isinstance(row, list) for row in generation.tokens):
+        raise ValueError(
+            f"the generation has {len(generation.tokens)} rows: give one row's prompt, and the generation with that "
+            "row's tokens alone, dataclasses.replace(generation, tokens=generation.tokens[row])"
+        )
     device = model.norm.weight.device
     text = torch.tensor([[*prompt, *generation.tokens]], device=device)[:, :-1]  # (1, T)
-    plain = model(text, n_future=1)[0, :, 0]  # (T, V)
+    plain = model(text, n_future=1)[0, :, 0].cpu()  # (T, V)
     decoder = BlockDecoder(model, generation.n_future, rows=1, places=text.shape[1])
 
     def again(tokens: Sequence[int], start: int) -> Tensor:
         positions = torch.arange(start, start + len(tokens), device=device)[None]
         latents = decoder.latents(torch.tensor([list(tokens)], device=device), positions)
-        return model.unembed(latents[0], 0)[0]  # (tokens, V)
+        return model.unembed(latents[0], 0)[0].cpu()  # (tokens, V)
 
     blocks = [again(prompt, 0)]
     if [token for step in generation.steps for token in step.tokens] == generation.tokens[1:]:
@@ -299,7 +305,7 @@ def exactness(model: MultiTokenModel, prompt: Sequence[int], generation: Generat
             blocks.append(again(text[0, start : start + generation.n_future].tolist(), start))
     largest = plain.max(-1).values  # (T,)
     ulp = torch.nextafter(largest.abs(), torch.full_like(largest, float("inf"))) - largest.abs()
-    chosen = torch.tensor(generation.tokens, device=device)
+    chosen = torch.tensor(generation.tokens)
     there = slice(len(prompt) - 1, None)
     gaps = ((largest[there] - plain[there].gather(1, chosen[:, None])[:, 0]) / ulp[there]).double()
     spread = ((torch.cat(blocks) - plain).abs().max(-1).values / ulp).double().max()

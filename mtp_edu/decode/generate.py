@@ -8,6 +8,7 @@ row's text is the same alone and in any batch (near ties aside in lower precisio
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from mtp_edu.compiling import CompiledStep, can_compile, rounded_places
-from mtp_edu.decode.sampling import Sampling
+from mtp_edu.decode.sampling import Sampling, exact_dtype
 from mtp_edu.decode.step import BlockDecoder
 from mtp_edu.decode.tree import DraftTree, TreeDecoder
 from mtp_edu.device import synchronize
@@ -81,8 +82,7 @@ class Generation:
 
     @property
     def _after_the_first(self) -> int:
-        rows = self.tokens if self.tokens and isinstance(self.tokens[0], list) else [self.tokens]
-        return sum(len(row) - 1 for row in rows)
+        return sum(len(step.tokens) for step in self.steps)
 
     @property
     def tokens_per_forward(self) -> float:
@@ -95,9 +95,8 @@ class Generation:
 
     def __repr__(self) -> str:
         speed = f"{self.tokens_per_forward:.2f} tokens per forward, {self.tokens_per_second:.0f} tokens/s"
-        count = len(self.tokens)
-        many = f"{count} rows" if count and isinstance(self.tokens[0], list) else f"{count} tokens"
-        return f"Generation({many}, {self.method}, n_future={self.n_future}: {speed})"
+        kind = "rows" if any(isinstance(row, list) for row in self.tokens) else "tokens"
+        return f"Generation({len(self.tokens)} {kind}, {self.method}, n_future={self.n_future}: {speed})"
 
 
 def stream(
@@ -148,19 +147,17 @@ def generate(
     behind each of them, 1 of the heads beyond.
     stop_ids: a text ends with the first of these, also inside a run of accepted drafts; it is kept as the last token.
     temperature: 0 is greedy; above, tokens are drawn, after top_k and top_p, and drafts are accepted by the lossless
-    rule (decode/sampling.py): the text has the distribution of plain sampling. acceptance: "typical" is Medusa's
-    rule instead, which keeps more drafts and does not keep the distribution; or a function like `accept_lossless`,
-    to try a rule of your own. seed: row i draws from seed + i, or
-    from seed[i]; None: a new one. With the same seed a row is the same alone and in any batch.
-    compile: run compiled steps (compiling.py); the first text of a shape waits for the compiler, and
-    `compile_seconds` says how long; another temperature, top_p or top_k is another shape. They round differently.
-    Raises ValueError for an empty prompt or batch, ids outside the vocabulary, n_future out of range, temperatures and
-    shares that describe no distribution, and a prompt that leaves no room for max_new_tokens within max_seq_len.
+    rule (decode/sampling.py): the text has the distribution of plain sampling. acceptance: "typical" is Medusa's rule
+    instead, which keeps more drafts and not the distribution; or a rule of your own, called as `accept_lossless` is.
+    seed: row i draws from seed + i, or from seed[i]; None: a new one. Seeded, a row is the same alone and in any batch.
+    compile: run compiled steps (compiling.py); the first text of a shape and way of sampling waits for the compiler,
+    and `compile_seconds` says how long. They round differently.
+    Raises ValueError for an empty prompt or batch, ids outside the vocabulary, numbers out of range or not whole, and a
+    prompt that leaves no room for max_new_tokens within max_seq_len.
     """
     sampling = Sampling(temperature, top_p, top_k, acceptance)
     run = _Run(model, prompt, max_new_tokens, method, n_future, stop_ids, sampling, seed, tree, compile)
-    prefill_seconds = run.prefill()
-    steps = list(run.steps())
+    prefill_seconds, steps = run.prefill(), list(run.steps())
     tokens, stopped = (run.tokens, run.stopped) if run.many else (run.tokens[0], run.stopped[0])
     return Generation(tokens, steps, prefill_seconds, stopped, method, run.k, run.compile_seconds)
 
@@ -174,12 +171,13 @@ class _Run:
         if method not in METHODS:
             raise ValueError(f"method={method!r} must be one of {METHODS}")
         self.many, prompts = _rows(prompt)
-        if max_new_tokens < 1:
+        self.limit = _whole("max_new_tokens", max_new_tokens)
+        if self.limit < 1:
             raise ValueError(f"max_new_tokens={max_new_tokens} must be at least 1")
         asked, self.tree = model.check_n_future(n_future), _tree(model, method, tree, n_future)
         self.k = self.tree.n_future if self.tree else 1 if method == "autoregressive" else asked
         longest, most = max(map(len, prompts)), model.cfg.max_seq_len
-        if longest + max_new_tokens > most:
+        if longest + self.limit > most:
             raise ValueError(
                 f"the prompt has {longest} tokens and max_new_tokens={max_new_tokens}, together more than the "
                 f"model's max_seq_len={most}: ask for at most {max(0, most - longest)}, or cut the prompt"
@@ -189,54 +187,48 @@ class _Run:
         padded = torch.tensor([[*row, *row[:1] * (longest - len(row))] for row in prompts])  # (B, P)
         model.check_tokens(padded)
         self.prompt, self.lengths = padded.to(self.device), [len(row) for row in prompts]
-        self.stop_ids = frozenset(map(int, [stop_ids] if isinstance(stop_ids, int) else stop_ids))
-        self.limit = max_new_tokens
+        ends = stop_ids if isinstance(stop_ids, Iterable) else [stop_ids]
+        self.stop_ids = frozenset(_whole("stop_ids", end) for end in ends)
         drawn = sampling if sampling.temperature > 0 else None
         self.generators = [np.random.default_rng(own) for own in _seeds(seed, len(prompts))] if drawn else None
-        compiled, places = compile and can_compile(self.device), longest + max_new_tokens
-        if compiled:
-            places = rounded_places(places, most)
-        if self.tree:
-            self.decoder = TreeDecoder(model, self.tree, len(prompts), places, drawn)
-        else:
-            self.decoder = BlockDecoder(model, self.k, len(prompts), places, drawn)
+        compiled, places = compile and can_compile(self.device), longest + self.limit
+        places = rounded_places(places, most) if compiled else places
+        kind, drafts = (TreeDecoder, self.tree) if self.tree else (BlockDecoder, self.k)
+        self.decoder = kind(model, drafts, len(prompts), places, drawn)
         self.compiled, self.compile_seconds = CompiledStep(self.decoder) if compiled else None, 0.0
         self.tokens: list[list[int]] = [[] for _ in prompts]
         self.stopped = [False for _ in prompts]
 
     def uniform(self) -> Tensor | None:
-        """Random numbers of one forward, (B, numbers), each row from its own seed; None if greedy."""
+        """Random numbers of one forward, (B, decoder.uniforms), each row from its own seed; None if greedy."""
         if self.generators is None:
             return None
-        numbers = np.stack([generator.random(self.decoder.numbers) for generator in self.generators])
-        return torch.from_numpy(numbers).to(self.device)
+        drawn = np.stack([generator.random(self.decoder.uniforms) for generator in self.generators])
+        return torch.from_numpy(drawn).to(exact_dtype(self.device)).to(self.device)
 
     def prefill(self) -> float:
         """Read the prompts, commit the first token of each; seconds it took."""
-        start = time.perf_counter()
-        result = self.decoder.prefill(self.prompt, torch.tensor(self.lengths, device=self.device), self.uniform())
+        start, uniform = time.perf_counter(), self.uniform()
+        result = self.decoder.prefill(self.prompt, torch.tensor(self.lengths, device=self.device), uniform)
         self.block, self.source = torch.cat([result.verdicts, result.drafts], dim=1), result.source  # (B, k)
         for row, first in enumerate(result.verdicts[:, 0].tolist()):
             self.commit(row, [first])
         synchronize(self.device)
         seconds = time.perf_counter() - start
-        if self.compiled and not all(map(self.finished, range(len(self.tokens)))):
-            self.warm_up()
+        if self.compiled and self.unfinished():
+            self.warm_up(uniform)
         return seconds
 
-    def warm_up(self) -> None:
-        """Run the first step once more than needed: nothing it writes is seen before the real one writes the same."""
+    def warm_up(self, uniform: Tensor | None) -> None:
+        """Run the first step once more than needed: nothing it writes is seen before the real one writes there."""
         start = time.perf_counter()
-        numbers = self.generators and torch.zeros(
-            len(self.tokens), self.decoder.numbers, dtype=torch.float64, device=self.device
-        )
         for _ in range(3 if self.device.type == "cuda" else 1):  # a CUDA graph warms up, is recorded, and runs
-            self.compiled(self.block, self.starts(), self.source, numbers)
+            self.compiled(self.block, self.starts(), self.source, uniform)
         synchronize(self.device)
         self.compile_seconds = time.perf_counter() - start
 
-    def finished(self, row: int) -> bool:
-        return self.stopped[row] or len(self.tokens[row]) >= self.limit
+    def unfinished(self) -> list[int]:
+        return [row for row, own in enumerate(self.tokens) if not self.stopped[row] and len(own) < self.limit]
 
     def starts(self) -> Tensor:
         """Position of each row's last committed token, (B,); a row that has ended stays where it is."""
@@ -246,7 +238,7 @@ class _Run:
     def steps(self) -> Iterator[DecodeStep]:
         try:
             forward = 0
-            while rows := [row for row in range(len(self.tokens)) if not self.finished(row)]:
+            while rows := self.unfinished():
                 yield from self.forward(rows, forward)
                 forward += 1
         finally:
@@ -263,8 +255,8 @@ class _Run:
         path = block[:, :0] if result.path is None else result.path
         # Fetched from the device all at once: each time would wait for it.
         parts = (result.accepted[:, None], starts[:, None], block, result.verdicts, result.drafts, path)
-        numbers = torch.cat(parts, dim=1).cpu().split([part.shape[1] for part in parts], dim=1)
-        accepted, start, block, verdicts, drafts, path = (part.tolist() for part in numbers)
+        fetched = torch.cat(parts, dim=1).cpu().split([part.shape[1] for part in parts], dim=1)
+        accepted, start, block, verdicts, drafts, path = (part.tolist() for part in fetched)
         kept = {row: self.commit(row, verdicts[row][: accepted[row][0] + 1]) for row in rows}
         seconds = time.perf_counter() - begin
         return [
@@ -278,27 +270,26 @@ class _Run:
     def commit(self, row: int, tokens: list[int]) -> list[int]:
         """Add tokens to a row's text up to the first stop id or the limit; return those that were added."""
         kept = tokens[: self.limit - len(self.tokens[row])]
-        for i, token in enumerate(kept):
-            if token in self.stop_ids:
-                kept, self.stopped[row] = kept[: i + 1], True
-                break
+        ends = [i for i, token in enumerate(kept) if token in self.stop_ids]
+        if ends:
+            kept, self.stopped[row] = kept[: ends[0] + 1], True
         self.tokens[row] += kept
         return kept
 
 
 def _rows(prompt: Prompt | Sequence[Prompt]) -> tuple[bool, list[list[int]]]:
     """Whether many prompts were given, and all of them as lists of ids."""
-    if isinstance(prompt, str) or (not isinstance(prompt, Tensor) and any(isinstance(one, str) for one in prompt)):
-        raise ValueError("the prompt is text: pass its ids, tokenizer.encode(prompt)")
-    prompt = prompt.tolist() if isinstance(prompt, Tensor) else list(prompt)
+    prompt = prompt.tolist() if isinstance(prompt, Tensor | np.ndarray) else list(prompt)
     if not prompt:
         raise ValueError("the prompt is empty: give at least one token to continue")
-    nested = [isinstance(one, Sequence | Tensor) for one in prompt]
+    if any(isinstance(one, str) for one in prompt):
+        raise ValueError("the prompt is text: pass its ids, tokenizer.encode(prompt)")
+    nested = [isinstance(one, Sequence | Tensor | np.ndarray) for one in prompt]
     if not any(nested):
         return False, [prompt]
     if not all(nested):
         raise ValueError("the prompt mixes ids and lists of ids: give one list of ids, or a list of such lists")
-    rows = [one.tolist() if isinstance(one, Tensor) else list(one) for one in prompt]
+    rows = [one.tolist() if isinstance(one, Tensor | np.ndarray) else list(one) for one in prompt]
     if not all(rows):
         raise ValueError(f"prompt {rows.index([])} of the batch is empty: give each at least one token to continue")
     return True, rows
@@ -325,10 +316,16 @@ def _tree(model: MultiTokenModel, method: str, tree: DraftTree | None, n_future:
 
 
 def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
-    if seed is None:
-        return [None] * rows
-    if isinstance(seed, int):
-        return [seed + row for row in range(rows)]
+    if not isinstance(seed, Sequence | np.ndarray | Tensor):
+        return [None if seed is None else _whole("seed", seed) + row for row in range(rows)]
     if len(seed) != rows:
         raise ValueError(f"{len(seed)} seeds for {rows} prompts: give one number, or one for each prompt")
-    return list(seed)
+    return [_whole("seed", own) for own in seed]
+
+
+def _whole(name: str, number: object) -> int:
+    """A whole number, numpy's and torch's too, as an int."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise ValueError(f"{name}={number!r} is no whole number: give an int") from None

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -39,33 +40,50 @@ class Sampling:
             raise ValueError(f"temperature={self.temperature} must be at least 0 (0: always the most likely token)")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p={self.top_p} must be above 0 and at most 1 (1: no token is left out)")
-        if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top_k={self.top_k} must be at least 1, or None for all tokens")
+        if self.top_k is not None and (self.top_k < 1 or self.top_k % 1):
+            raise ValueError(f"top_k={self.top_k} must be a whole number from 1 on, or None for all tokens")
 
     @property
     def rule(self) -> Callable:
         """Which drafts are kept, and what follows them: called as `accept_lossless` is."""
         return self.acceptance if callable(self.acceptance) else ACCEPTANCES[self.acceptance]
 
-    def distribution(self, logits: Tensor) -> Tensor:
-        """Probabilities (..., V), in float32 at least, of what is drawn from logits (..., V).
+    def on(self, device: torch.device) -> Callable[[Tensor], Tensor]:
+        """`distribution` with these numbers as tensors: a compiled step takes them as inputs, not as constants."""
+        given = (self.temperature or None, self.top_p if self.top_p < 1 else None, self.top_k)
+        tensors = [x if x is None else torch.tensor(x, dtype=exact_dtype(device), device=device) for x in given]
+        return partial(distribution, *tensors, (self.top_k or 0) <= FEW)
 
-        First temperature, then the top_k most likely tokens, then of those the fewest whose probabilities reach top_p.
-        """
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        if self.temperature == 0:
-            return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
-        logits = (logits - logits.amax(-1, keepdim=True)) / self.temperature  # however small, nothing overflows
-        if self.top_k is not None and self.top_k < logits.shape[-1]:
-            smallest = logits.topk(self.top_k, dim=-1).values[..., -1:]
-            logits = logits.masked_fill(logits < smallest, float("-inf"))
-        p = logits.softmax(-1)
-        if self.top_p < 1:
-            ordered, order = p.sort(dim=-1, descending=True)
-            beyond = ordered.cumsum(-1) - ordered >= self.top_p  # the tokens before it reach top_p already
-            p = p.masked_fill(torch.zeros_like(beyond).scatter_(-1, order, beyond), 0.0)
-            p = p / p.sum(-1, keepdim=True)
-        return p
+
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """float64, or float32 on MPS, which has no other: enough for numbers that meet float32 logits there."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def distribution(
+    temperature: Tensor | None, top_p: Tensor | None, top_k: Tensor | None, few: bool, logits: Tensor
+) -> Tensor:
+    """Probabilities (..., V), in float32 at least, of what is drawn from logits (..., V); numbers are tensors ().
+
+    First temperature (None: always the most likely token), then the top_k most likely tokens, then of those the fewest
+    whose probabilities reach top_p (None: all). Tokens as likely as the k-th are all kept, so with ties more than k.
+    few: top_k is at most FEW, so that the k-th is found without sorting all.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if temperature is None:
+        return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+    logits = (logits - logits.amax(-1, keepdim=True)) / temperature  # however small, nothing overflows
+    if top_k is not None:
+        largest = logits.topk(min(FEW, logits.shape[-1]) if few else logits.shape[-1], dim=-1).values
+        smallest = largest.index_select(-1, (top_k.long() - 1).clamp(max=largest.shape[-1] - 1))  # (..., 1)
+        logits = logits.masked_fill(logits < smallest, float("-inf"))
+    p = logits.softmax(-1)
+    if top_p is not None:
+        ordered, order = p.sort(dim=-1, descending=True)
+        beyond = ordered.cumsum(-1) - ordered >= top_p  # the tokens before it reach top_p already
+        p = p.masked_fill(torch.zeros_like(beyond).scatter_(-1, order, beyond), 0.0)
+        p = p / p.sum(-1, keepdim=True)
+    return p
 
 
 def draw(p: Tensor, uniform: Tensor) -> Tensor:
@@ -116,3 +134,4 @@ def accept_typical(
 
 
 ACCEPTANCES = {"lossless": accept_lossless, "typical": accept_typical}
+FEW = 64  # tokens; a compiled step has one code for top_k up to here, and one for more

@@ -48,23 +48,17 @@ class BlockDecoder:
     """Runs a model block by block over a cache. It holds the cache; who decides what is committed is the caller."""
 
     def __init__(
-        self,
-        model: MultiTokenModel,
-        n_future: int,
-        rows: int,
-        places: int,
-        sampling: Sampling | None = None,
-        scratch: int = 0,
+        self, model: MultiTokenModel, n_future: int, rows: int, places: int, sampling: Sampling | None = None, scratch=0
     ) -> None:
         """places: the longest text, prompt included; the cache has k places more, for drafts past the end, and
         `scratch` slots behind them.
 
-        sampling: None for greedy decoding; otherwise every call takes `numbers` uniform numbers per row in [0, 1):
+        sampling: None for greedy decoding; otherwise every call takes `uniforms` uniform numbers per row in [0, 1):
         k for the verdicts and the token that follows them, k-1 to draw the next drafts.
         """
-        self.sampling, self.numbers = sampling, 2 * n_future - 1
         cfg, weight = model.cfg, model.norm.weight
-        self.model, self.k = model, n_future
+        self.model, self.k, self.uniforms = model, n_future, 2 * n_future - 1
+        self.rule, self.distribution = (sampling.rule, sampling.on(weight.device)) if sampling else (None, None)
         self.places = places + n_future
         slots = self.places + scratch
 
@@ -77,9 +71,7 @@ class BlockDecoder:
 
     def caches(self) -> Iterator[KVCache]:
         """Of every layer, the trunk's and the heads'."""
-        yield from self.trunk_caches
-        for head in self.head_caches:
-            yield from head
+        yield from sum(self.head_caches, self.trunk_caches)
 
     @torch.no_grad()
     def latents(
@@ -108,11 +100,7 @@ class BlockDecoder:
         rows = torch.arange(len(prompt), device=prompt.device)
         last = torch.full_like(rows, prompt.shape[1] - 1) if lengths is None else lengths - 1  # (B,)
         latents = [latent[rows, last] for latent in self.latents(prompt, positions)]  # k times (B, D)
-        logits = self.model.unembed(latents[0], 0)  # (B, V)
-        if self.sampling is None:
-            first = logits.argmax(-1)
-        else:
-            first = draw(self.sampling.distribution(logits), uniform[:, self.k - 1])
+        first, _ = self._choose(self.model.unembed(latents[0], 0), uniform, self.k - 1)  # (B,)
         drafts, source = self._draft(latents, uniform)
         return StepResult(first[:, None], torch.zeros_like(first), drafts, source)
 
@@ -129,11 +117,10 @@ class BlockDecoder:
         logits = self.model.unembed(latents[0], 0)  # (B, k, V)
         verdicts = logits.argmax(-1)  # (B, k)
         rows = torch.arange(len(block), device=block.device)
-        if self.sampling is None:
+        if self.rule is None:
             accepted = accept_greedy(block[:, 1:], verdicts)  # (B,)
         else:
-            target = self.sampling.distribution(logits)
-            accepted, following = self.sampling.rule(target, source, block[:, 1:], uniform[:, : self.k])
+            accepted, following = self.rule(self.distribution(logits), source, block[:, 1:], uniform[:, : self.k])
             kept = torch.arange(self.k - 1, device=block.device) < accepted[:, None]  # (B, k-1)
             verdicts[:, :-1] = torch.where(kept, block[:, 1:], verdicts[:, :-1])
             verdicts[rows, accepted] = following
@@ -142,11 +129,14 @@ class BlockDecoder:
 
     def _draft(self, latents: list[Tensor], uniform: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Drafts (B, k-1) of heads 2..k from the latents (B, D) of heads 1..k, and what they were drawn from."""
-        logits = self._draft_logits(latents)
-        if self.sampling is None:
+        return self._choose(self._draft_logits(latents), uniform, slice(self.k, None))
+
+    def _choose(self, logits: Tensor, uniform: Tensor | None, which: int | slice | Tensor) -> tuple:
+        """Tokens (...), the most likely of logits (..., V) or drawn by these uniform numbers of a row; and of what."""
+        if self.distribution is None:
             return logits.argmax(-1), None
-        source = self.sampling.distribution(logits)  # (B, k-1, V)
-        return draw(source, uniform[:, self.k :]), source
+        p = self.distribution(logits)  # (..., V)
+        return draw(p, uniform[:, which]), p
 
     def _draft_logits(self, latents: list[Tensor]) -> Tensor:
         """Logits (B, k-1, V) of heads 2..k. An unembedding that they share is read once for all of them."""
@@ -159,5 +149,4 @@ class BlockDecoder:
 
 def accept_greedy(drafts: Tensor, verdicts: Tensor) -> Tensor:
     """Number of leading drafts (B, k-1) that head 1 would have chosen itself, verdicts (B, k): (B,), 0..k-1."""
-    agree = (drafts == verdicts[:, :-1]).long()
-    return agree.cumprod(dim=1).sum(dim=1)
+    return (drafts == verdicts[:, :-1]).long().cumprod(dim=1).sum(dim=1)

@@ -24,7 +24,7 @@ from itertools import chain, islice, product
 import torch
 from torch import Tensor
 
-from mtp_edu.decode.sampling import Sampling, draw, typical_threshold
+from mtp_edu.decode.sampling import Sampling, accept_typical, typical_threshold
 from mtp_edu.decode.step import BlockDecoder, StepResult
 from mtp_edu.model import MultiTokenModel
 
@@ -143,8 +143,7 @@ class TreeDecoder(BlockDecoder):
         super().__init__(model, tree.n_future, rows, places, sampling, scratch=len(tree))
         if sampling and callable(sampling.acceptance):
             raise ValueError("a rule of your own accepts lines of drafts: with a tree use 'lossless' or 'typical'")
-        device = model.norm.weight.device
-        self.tree, self.numbers = tree, tree.n_future
+        self.tree, self.uniforms, device = tree, tree.n_future, model.norm.weight.device
         self.widest = max(node[-1] for node in tree.nodes) + 1
         if self.widest > model.cfg.vocab_size:
             raise ValueError(f"the tree asks for {self.widest} candidates of a vocabulary of {model.cfg.vocab_size}")
@@ -181,18 +180,14 @@ class TreeDecoder(BlockDecoder):
         """From head 1's logits (B, N, V): the token chosen after each node; whether each node is kept; and its path's
         probability, which decides between nodes of one depth. (B, N) each."""
         root, parents, even = torch.ones_like(block[:, :1], dtype=torch.bool), self.parents[1:], logits.new_zeros(())
-        if self.sampling is None:
-            chosen = logits.argmax(-1)
-        else:
-            p = self.sampling.distribution(logits)  # (B, N, V)
-            chosen = draw(p, uniform[:, self.depths])
-            if self.sampling.acceptance == "typical":  # several children of a node may be likely enough
-                before = p[:, parents]  # (B, N-1, V)
-                own = before.gather(-1, block[:, 1:, None])[..., 0]  # (B, N-1)
-                kept = torch.cat([root, own > typical_threshold(before)], dim=1)
-                factors = torch.cat([root.to(own.dtype), own], dim=1)[:, self.paths]  # (B, N, k), the last repeated
-                repeated = torch.arange(self.k, device=block.device) > self.depths[:, None]
-                return chosen, kept, factors.masked_fill(repeated, 1.0).prod(-1)
+        chosen, p = self._choose(logits, uniform, self.depths)  # (B, N), (B, N, V)
+        if self.rule is accept_typical:  # several children of a node may be likely enough
+            before = p[:, parents]  # (B, N-1, V)
+            own = before.gather(-1, block[:, 1:, None])[..., 0]  # (B, N-1)
+            kept = torch.cat([root, own > typical_threshold(before)], dim=1)
+            factors = torch.cat([root.to(own.dtype), own], dim=1)[:, self.paths]  # (B, N, k), the last repeated
+            repeated = torch.arange(self.k, device=block.device) > self.depths[:, None]
+            return chosen, kept, factors.masked_fill(repeated, 1.0).prod(-1)
         # Siblings differ, so one child at most carries its parent's chosen token: one node is the deepest.
         return chosen, torch.cat([root, block[:, 1:] == chosen[:, parents]], dim=1), even
 

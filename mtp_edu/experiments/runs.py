@@ -100,10 +100,6 @@ def steps(
     model: MultiTokenModel, windows: Windows, config: TrainConfig, validation: Windows | None = None
 ) -> Iterator[TrainEvent]:
     """The events of a training; KeyboardInterrupt where it was interrupted."""
-    if config.compile:  # every shape of model is a version of the same block: after eight torch would go on uncompiled
-        limits = torch._dynamo.config
-        limits.recompile_limit = max(limits.recompile_limit, 256)
-        limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, 256)
     events = train(model, windows, config, validation=validation, quiet=True)
     for event in progress(events, leave=False, disable=None):
         if event.interrupted:

@@ -10,7 +10,6 @@ times are equal, every token in flight costs its own time (the roofline of Willi
 from __future__ import annotations
 
 import functools
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -181,7 +180,10 @@ def decode_step(
 
 @dataclass(frozen=True)
 class DraftLength:
-    """Every n_future from 1 on, measured beside each other, and what the roofline says of each."""
+    """Every n_future from 1 on, measured beside each other, and what the roofline says of each.
+
+    The fastest turn counts: other programs make a step slower at times, and never faster.
+    """
 
     tokens_per_forward: Sequence[float]  # of n_future = 1, 2, ...
     step_seconds: Sequence[Sequence[float]]  # of each, turn by turn
@@ -192,13 +194,13 @@ class DraftLength:
     ridge: float  # tokens in flight
 
     @property
-    def medians(self) -> list[float]:
-        """Seconds of a step of each n_future."""
-        return [statistics.median(seconds) for seconds in self.step_seconds]
+    def fastest(self) -> list[float]:
+        """Seconds of a step of each n_future, in its fastest turn."""
+        return [min(seconds) for seconds in self.step_seconds]
 
     def tokens_per_second(self, predicted: bool = False) -> list[float]:
         """Of each n_future, all rows together: as measured, or as the roofline alone would have it."""
-        seconds = self.floor_seconds if predicted else self.medians
+        seconds = self.floor_seconds if predicted else self.fastest
         return [self.batch * tokens / own for tokens, own in zip(self.tokens_per_forward, seconds, strict=True)]
 
     @property
@@ -214,12 +216,12 @@ class DraftLength:
     def markdown(self) -> str:
         """The table, and what it amounts to."""
         speeds, floors = self.tokens_per_second(), self.tokens_per_second(predicted=True)
-        plain, floor = self.medians[0], self.floor_seconds[0]
+        plain, floor = self.fastest[0], self.floor_seconds[0]
         names = "n_future | tokens per forward | step, ms | over plain | tokens/s | roofline: over plain | tokens/s"
         lines = [f"| {names} |", "| --- " * 7 + "|"]
         for i, tokens in enumerate(self.tokens_per_forward):
             mark = " (best)" if i + 1 == self.best else ""
-            own, least = self.medians[i], self.floor_seconds[i]
+            own, least = self.fastest[i], self.floor_seconds[i]
             lines.append(
                 f"| {i + 1}{mark} | {tokens:.2f} | {1000 * own:.3g} | {own / plain:.2f} | {speeds[i]:,.0f} "
                 f"| {least / floor:.2f} | {floors[i]:,.0f} |"
@@ -232,7 +234,7 @@ class DraftLength:
         gain = self.tokens_per_second()[i] / self.tokens_per_second()[0]
         kind, rows = "compiled" if self.compiled else "eager", f"{self.batch} row{'s' * (self.batch > 1)}"
         side = "below" if self.batch * best <= self.ridge else "beyond"
-        cost, least = self.medians[i] / self.medians[0], self.floor_seconds[i] / self.floor_seconds[0]
+        cost, least = self.fastest[i] / self.fastest[0], self.floor_seconds[i] / self.floor_seconds[0]
         return (
             f"Use n_future={best} for {rows}, {kind}: {gain:.2f} times plain decoding's tokens per second. A step costs"
             f" {cost:.2f} plain ones; bytes and FLOPs alone would make it {least:.2f}. {self.batch * best} tokens in"
@@ -257,6 +259,7 @@ def draft_length(
 ) -> DraftLength:
     """Time a step of every n_future on this machine, taking turns, and say which writes the most tokens per second.
 
+    Of `turns` turns, each the mean of `steps` steps, the fastest counts.
     accepted: cumulative acceptance of heads 2, 3, ..., such as `probe.acceptance(model, windows).main.cumulative`; k
     heads then give 1 + the sum of the first k-1 tokens per forward. context: places of the cache, by default as many
     as the model has, 256 at most. Raises ValueError for shares that are no cumulative acceptance of this model.

@@ -121,9 +121,10 @@ def roofline_chart(content: Mapping) -> Figure:
     models = {key: kinds for key, kinds in models.items() if any(kinds.values())}
     if not models:
         raise ValueError("the result holds no measurement: run `mtp-edu bench decode`")
-    fig = Figure(figsize=(1.2 + 3.9 * len(models), 4), dpi=100, layout="constrained", facecolor=style.PAPER)
-    words = []
-    for axes, ((name, form), kinds) in zip(fig.subplots(1, len(models), squeeze=False)[0], models.items()):
+    columns, lines = min(2, len(models)), math.ceil(len(models) / 2)
+    fig = Figure(figsize=(0.6 + 3.9 * columns, 4 * lines), dpi=100, layout="constrained", facecolor=style.PAPER)
+    words, panels = [], [fig.add_subplot(lines, columns, i + 1) for i in range(len(models))]
+    for axes, ((name, form), kinds) in zip(panels, models.items()):
         (cfg, context), found = shapes[name], content["roofline"][form]
         machine = Roofline(found["bandwidth"], found["peak"], found["bytes_per_value"])
         most = max(_in_flight(row) for rows in kinds.values() for row in rows)
@@ -146,7 +147,8 @@ def roofline_chart(content: Mapping) -> Figure:
         axes.set_ylim(top=8 * axes.get_ylim()[1])  # room for the names
         _plain_axes(axes, f"{name}, {form}")
         axes.legend(fontsize=7.5, frameon=False, ncols=2, loc="upper left")
-    fig.axes[0].set_ylabel("milliseconds for a step")
+    for axes in panels[::2]:
+        axes.set_ylabel("milliseconds for a step")
     fig.set_label("Milliseconds for a step: " + "; ".join(words))
     return fig
 
@@ -158,14 +160,14 @@ def _in_flight(row: Mapping) -> int:
 def draft_length_chart(found: DraftLength | Mapping) -> Figure:
     """What decides how many heads to use: tokens per forward, the cost of a step, and what both come to.
 
-    found: of meter.draft_length, or as `mtp-edu bench decode` stores it. Bars are measured, dots all turns, dashes the
-    roofline's.
+    found: of meter.draft_length, or as `mtp-edu bench decode` stores it. Bars are the fastest turns, dots all turns,
+    both over the fastest plain one; dashes are the roofline's.
     """
     found = found if isinstance(found, DraftLength) else DraftLength(**found)
     fig = Figure(figsize=(9, 3.4), dpi=100, layout="constrained", facecolor=style.PAPER)
     ks = range(1, len(found.tokens_per_forward) + 1)
-    plain, floor, forward = found.step_seconds[0], found.floor_seconds[0], found.tokens_per_forward
-    costs = [[own / first for own, first in zip(seconds, plain)] for seconds in found.step_seconds]
+    plain, floor, forward = found.fastest[0], found.floor_seconds[0], found.tokens_per_forward
+    costs = [sorted(own / plain for own in seconds) for seconds in found.step_seconds]  # the fastest turn first
     least = [seconds / floor for seconds in found.floor_seconds]
     gains = [[forward[k - 1] / cost for cost in costs[k - 1]] for k in ks]
     parts = [
@@ -175,10 +177,9 @@ def draft_length_chart(found: DraftLength | Mapping) -> Figure:
     ]
     for axes, (title, values, roofline) in zip(fig.subplots(1, 3), parts):
         for k, own in zip(ks, values):
-            middle = statistics.median(own)
-            axes.bar(k, middle, 0.62, color=style.tint(k), edgecolor=style.colour(k), linewidth=1.5)
+            axes.bar(k, own[0], 0.62, color=style.tint(k), edgecolor=style.colour(k), linewidth=1.5)
             axes.plot([k] * len(own), own, ".", color=style.colour(k), alpha=0.6) if len(own) > 1 else None
-            axes.annotate(f"{middle:.2f}", (k, 0), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=9.5,
+            axes.annotate(f"{own[0]:.2f}", (k, 0), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=9.5,
                           color=style.INK)
         if roofline:
             axes.plot(ks, roofline, color="#d98200", label="roofline", **_BOUND)

@@ -62,9 +62,12 @@ def code(text: str) -> str:
 
 
 def head_name(head: int, short: bool = False) -> str:
-    """'② head 2' in the head's colour; short: the mark alone."""
-    words = style.mark(head) + ("" if short else f"&nbsp;head&nbsp;{head}")
-    return tag("span", words, class_=style.ink_class(head), style=f"color:{style.colour(head)}")
+    """'② head 2', the mark on a background of its own that is the same on every page; short: the mark alone.
+
+    Without the style sheet the words have the page's own colour: no colour of a head is readable on light and on dark.
+    """
+    mark = tag("span", style.mark(head), style=style.chip_style(head))
+    return tag("span", mark + ("" if short else f"&nbsp;head&nbsp;{head}"), class_=style.ink_class(head))
 
 
 def table(rows: list[str], head: str = "", class_: str = "") -> str:

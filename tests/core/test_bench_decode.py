@@ -140,7 +140,7 @@ def test_heads_that_make_no_llama_are_refused(shape):
     model = mtp.MultiTokenModel(mtp.ModelConfig(vocab_size=20, dim=16, n_layers=4, n_future=2, **shape))
     with pytest.raises(ValueError, match="only parallel transformer heads"):
         rival_decoders.llama(model)
-    rows = rival_decoders.contenders(model, [torch.zeros(1, 4, dtype=torch.long)], 4, None, 1)
+    rows = rival_decoders.contenders(model, [torch.zeros(1, 4, dtype=torch.long)], 4, None, [3])
     assert len(rows) == 3 and all("parallel" in reason for reason in rows.values())
 
 
@@ -156,7 +156,7 @@ def test_a_missing_peer_is_a_row_that_says_so(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     model = copy.deepcopy(trained_model()).float()
-    rows = rival_decoders.contenders(model, [torch.zeros(1, 4, dtype=torch.long)], 4, None, 1)
+    rows = rival_decoders.contenders(model, [torch.zeros(1, 4, dtype=torch.long)], 4, None, [3])
     assert set(rows.values()) == {rival_decoders.MISSING}
 
 
@@ -271,6 +271,7 @@ def way(k, batch=1, compiled=False, nodes=None, gain=None, **changes):
     return (
         row
         | {"tokens_per_second": {"decoding": 100.0, "whole": 90.0}, "decode_seconds": [0.1], "compile_seconds": None}
+        | {"speed_up_over_fastest": row["speed_up"] | {"fastest": "plain, eager"}}
         | changes
     )
 

@@ -13,7 +13,7 @@ from torch._dynamo.utils import counters
 
 import mtp_edu as mtp
 from mtp_edu import compiling, probe
-from mtp_edu.decode import DraftTree
+from mtp_edu.decode import BlockDecoder, DraftTree
 from mtp_edu.device import compiler_problem
 
 PROBLEM = compiler_problem(torch.device("cpu"))
@@ -96,6 +96,37 @@ def test_texts_that_are_written_in_turns_keep_their_own_code(without_code):
     assert together == alone and max(map(len, alone)) < 48
 
 
+@pytest.mark.parametrize("options", [{}, TREE], ids=["chain", "tree"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_other_numbers_of_a_way_of_sampling_need_no_other_code(without_code, dtype, options):
+    model, before, texts = smallest().to(dtype), compilations(), set()
+    for i, (temperature, top_p, top_k) in enumerate([(0.8, 0.9, 3), (1.3, 0.7, 4), (2, 0.999, 64), (1e-30, 0.1, 1)]):
+        numbers = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": i}
+        out = mtp.generate(model, PROMPTS, 20, compile=True, **numbers, **options)
+        assert out.tokens == mtp.generate(model, PROMPTS, 20, **numbers, **options).tokens
+        texts.add(str(out.tokens))
+    assert len(texts) == 4 and compilations() == before + 1
+
+
+def test_caches_of_shapes_in_turn_are_kept_and_only_a_few():
+    """A CUDA graph stays where its cache is; here on the CPU, by which cache a text is given."""
+    model, caches = smallest(), {}
+
+    def text(rows):
+        decoder = BlockDecoder(model, 2, rows, 64)
+        compiling._take_cache(decoder)
+        new = decoder.trunk_caches is not caches.get(rows)
+        caches[rows] = decoder.trunk_caches
+        assert not any(cache.keys.any() for cache in decoder.caches())
+        decoder.trunk_caches[0].keys.normal_()
+        compiling._leave_cache(decoder)
+        return new
+
+    assert [text(rows) for rows in (1, 2, 1, 2)] == [True, True, False, False]
+    assert [text(rows) for rows in (3, 4, 1, 5)] == [True, True, False, True]
+    assert [text(rows) for rows in (1, 3, 4, 5, 2)] == [False, False, False, False, True]  # the longest idle went
+
+
 @needs_compiler
 def test_frozen_weights_are_never_old_ones(monkeypatch):
     """bfloat16 weights are constants of the code: training on, in place or through .data, makes other code."""
@@ -110,12 +141,12 @@ def test_frozen_weights_are_never_old_ones(monkeypatch):
 
     old, first = [parameter.detach().clone() for parameter in model.parameters()], text(model)
     assert gap(model, first) < 64
-    number = compiling._weights_number(model)
+    version = compiling._weights_version(model)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(torch.empty_like(parameter).uniform_(-1, 1))  # in place, as an optimizer does
     with monkeypatch.context() as planted:  # the fault that this test is about
-        planted.setattr(compiling, "_weights_number", lambda model: number)
+        planted.setattr(compiling, "_weights_version", lambda model: version)
         stale = text(model)
     second = text(model)
     assert gap(model, second) < 64 < min(gap(model, first), gap(model, stale))

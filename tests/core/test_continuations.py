@@ -108,6 +108,29 @@ def test_the_distance_by_chance_is_what_right_draws_show():
     assert mean == pytest.approx(found[0].by_chance, rel=0.03)
 
 
+def test_the_mean_deviation_is_that_of_a_count():
+    def slow(draws, chance):
+        share = [math.comb(draws, i) * chance**i * (1 - chance) ** (draws - i) for i in range(draws + 1)]
+        return sum(p * abs(i - draws * chance) for i, p in enumerate(share))
+
+    for draws, chance in ((1, 0.5), (7, 0.3), (40, 0.01), (40, 0.25), (40, 0.99), (300, 1e-6)):
+        assert continuations._mean_deviation(draws, chance) == pytest.approx(slow(draws, chance), rel=1e-9)
+    assert continuations._mean_deviation(5, 1.0) == 0
+    most = 10**9
+    assert continuations._mean_deviation(most, 0.5) == pytest.approx((most / 4 * 2 / math.pi) ** 0.5, rel=1e-4)
+    for mean in (0.02, 2.5, 20.5):  # Poisson's, of rare texts
+        whole = math.floor(mean)
+        poisson = 2 * math.exp(-mean) * mean ** (whole + 1) / math.factorial(whole)
+        assert continuations._mean_deviation(most, mean / most) == pytest.approx(poisson, rel=1e-4)
+
+
+def test_rare_texts_are_no_further_off_by_chance_than_they_can_be():
+    chances = {(-1,): 0.5} | {text: chance / 2 for text, chance in dice(4000).items()}  # each a tenth of a draw
+    found = [compare(thrown(chances, 800, seed), chances) for seed in range(30)]
+    mean = sum(one.total_variation for one in found) / 30
+    assert mean == pytest.approx(found[0].by_chance, rel=0.005)
+
+
 def test_power_is_how_often_a_difference_is_seen():
     chances, level = dice(), 0.001
     wrong = pushed(chances, 0.05)  # moved evenly: the least that this total variation can do to the statistic

@@ -6,8 +6,10 @@ Planted faults show that a wrong cache is noticed; the counts show that what mus
 """
 
 import copy
+import dataclasses
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from core import slow_decoding
@@ -299,6 +301,29 @@ def test_the_report_of_ulps_notices_a_wrong_text_and_a_wrong_block(monkeypatch):
     assert probe.exactness(model, PROMPTS[0], right).spread > 1e6
 
 
+def test_the_generation_of_a_batch_is_refused_and_one_row_of_it_is_not():
+    model = trained_model()
+    both = mtp.generate(model, PROMPTS[:2], 10)
+    with pytest.raises(ValueError, match=r"2 rows: give one row's prompt.*tokens=generation.tokens\[row\]"):
+        probe.exactness(model, PROMPTS[0], both)
+    row = dataclasses.replace(both, tokens=both.tokens[1])
+    assert probe.exactness(model, PROMPTS[1], row).not_the_largest == 0
+
+
+# Input ----------------------------------------------------------------------------------------------------------------
+
+
+def test_numpys_numbers_and_arrays_are_taken():
+    model, how = trained_model(), {"temperature": 1.0, "n_future": 2}
+    out = mtp.generate(model, PROMPTS[0], 20, stop_ids=3, seed=255, **how)
+    for ends in (np.int64(3), np.array([3, 3]), (np.uint8(3),), torch.tensor([3])):
+        same = mtp.generate(model, np.array(PROMPTS[0]), np.int32(20), stop_ids=ends, seed=np.uint8(255), **how)
+        assert same.tokens == out.tokens and same.stopped == out.stopped
+    rows = mtp.generate(model, np.array([[1, 2], [3, 4]]), 20, seed=np.uint8(255), **how)
+    for seed in ([255, 256], np.array([255, 256]), torch.tensor([255, 256])):
+        assert mtp.generate(model, [[1, 2], np.array([3, 4])], 20, seed=seed, **how).tokens == rows.tokens
+
+
 # Bad input ----------------------------------------------------------------------------------------------------------
 
 
@@ -322,7 +347,14 @@ def test_the_report_of_ulps_notices_a_wrong_text_and_a_wrong_block(monkeypatch):
         ([1], {"temperature": 1.0, "top_p": 0.0}, "top_p=0.0"),
         ([1], {"temperature": 1.0, "top_p": 1.5}, "top_p=1.5"),
         ([1], {"temperature": 1.0, "top_k": 0}, "top_k=0"),
+        ([1], {"temperature": 1.0, "top_k": 2.5}, "top_k=2.5 must be a whole number"),
         ([[1], [2]], {"temperature": 1.0, "seed": [1, 2, 3]}, "3 seeds for 2 prompts"),
+        ([1], {"temperature": 1.0, "seed": 1.5}, "seed=1.5 is no whole number: give an int"),
+        ([[1], [2]], {"temperature": 1.0, "seed": [1, "2"]}, "seed='2' is no whole number"),
+        ([1], {"max_new_tokens": 4.0}, "max_new_tokens=4.0 is no whole number: give an int"),
+        ([1], {"stop_ids": 2.0}, "stop_ids=2.0 is no whole number"),
+        ([1], {"stop_ids": [3, 1.5]}, "stop_ids=1.5 is no whole number"),
+        ([1], {"stop_ids": "</s>"}, "stop_ids='<' is no whole number"),
     ],
 )
 def test_bad_input_is_named(prompt, options, named):

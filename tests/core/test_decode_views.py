@@ -8,10 +8,12 @@ import pytest
 import torch
 from core.figure_reader import Reader
 from core.small_models import riddle, trained_model
+from core.test_bench_decode import minimal, way
 
 import mtp_edu as mtp
-from mtp_edu import probe, views
+from mtp_edu import meter, probe, views
 from mtp_edu.decode import BlockDecoder, DraftTree, TreeDecoder
+from mtp_edu.views import decoding as pictures
 from mtp_edu.views import style
 from mtp_edu.views.decode_steps import EMPTY, GONE, KEPT, cache_states, origins
 
@@ -104,6 +106,19 @@ def test_nothing_is_told_by_colour_alone():
     for mark in "▪✓↺·②③④":
         assert mark in page.text
     assert all(attrs["title"] for _, attrs in page.with_class("mtp-entry"))
+
+
+@pytest.mark.parametrize("tree", [None, TREE], ids=["line", "tree"])
+def test_without_the_style_sheet_no_ink_stands_on_a_page_of_unknown_colour(tree):
+    """A notebook that is not trusted keeps inline styles alone, on a light page or a dark one."""
+    page = Reader(views.step_view(PROMPT, written(tree), 3, letter, tree))
+    styles = [attrs["style"].split(";") for _, attrs in page.elements if "style" in attrs]
+    looks = [dict(part.split(":", 1) for part in parts if part) for parts in styles]
+    assert all("background-color" in look for look in looks if "color" in look)
+    for head in range(1, 5):
+        ((_, words),) = Reader(views.html.figure(views.html.head_name(head), "")).with_class(style.ink_class(head))
+        assert "style" not in words
+        assert style.colour(head) in views.html.head_name(head) and f"head&nbsp;{head}" in views.html.head_name(head)
 
 
 def test_a_text_that_ends_inside_accepted_drafts_is_cut_there():
@@ -297,3 +312,27 @@ def test_tokens_per_forward_are_taken_apart():
     assert figure.get_label() == "ours: 2.60 tokens per forward; theirs: 1.90 tokens per forward"
     with pytest.raises(ValueError, match="nothing to compare"):
         views.forward_bars({})
+
+
+def test_the_draft_length_chart_shows_the_fastest_turns_and_all_of_them():
+    turns = [[0.05, 0.01, 0.08], [0.011, 0.012, 0.011]]
+    found = meter.DraftLength([1.0, 1.5], turns, [1.0, 1.0], 1, 40, False, 9.0)
+    _, costs, gains = pictures.draft_length_chart(found).axes
+    assert [bar.get_height() for bar in costs.patches] == pytest.approx([1, 1.1])
+    assert [bar.get_height() for bar in gains.patches] == pytest.approx([1, 1.5 / 1.1])
+    dots = [sorted(line.get_ydata()) for line in costs.lines if line.get_marker() == "."]
+    assert dots == [pytest.approx([1, 5, 8]), pytest.approx([1.1, 1.1, 1.2])]
+
+
+def test_rooflines_stand_two_in_a_row():
+    """So that a notebook, 770 pixels wide, hardly shrinks them."""
+    bare = [{"model": f"big {i}", "format": "float32", "kind": "eager", "batch": 8, "n_future": 4} for i in range(2)]
+    content = minimal([way(1), way(4, 8)], [row | {"step_seconds": [0.1]} for row in bare])
+    shape = {"vocab_size": 50, "dim": 64, "n_layers": 6}
+    content["shape"]["bare"] = [{"name": row["model"], "context": 64, "shape": shape} for row in bare]
+    figure = pictures.roofline_chart(content)
+    first, second, third = (axes.get_subplotspec() for axes in figure.axes)
+    places = [(one.rowspan.start, one.colspan.start) for one in (first, second, third)]
+    assert places == [(0, 0), (0, 1), (1, 0)] and figure.get_figwidth() * figure.dpi < 900
+    alone = pictures.roofline_chart(content | {"bare": []})
+    assert len(alone.axes) == 1 and alone.get_figwidth() < 5

@@ -157,6 +157,15 @@ def test_the_best_n_future_has_the_most_tokens_per_second(clocked):
     assert lines[4].startswith("| 3 (best) | 1.80 | 12 | 1.20 | 300 |") and found.sentence() in lines[-1]
 
 
+def test_a_busy_machine_changes_nothing_as_long_as_one_turn_was_free():
+    """Other programs make turns slower, of some steps most of them."""
+    turns = [[0.050, 0.010, 0.080], [0.011, 0.012, 0.011], [0.030, 0.040, 0.012], [0.020, 0.021, 0.070]]
+    found = meter.DraftLength([1.0, 1.5, 1.8, 2.0], turns, [1.0] * 4, 2, 40, False, 9.0)
+    assert found.fastest == [0.010, 0.011, 0.012, 0.020] and found.best == 3
+    assert "1.50 times plain" in found.sentence() and "costs 1.20 plain ones" in found.sentence()
+    assert "| 3 (best) | 1.80 | 12 | 1.20 | 300 |" in found.markdown()
+
+
 def test_without_acceptance_plain_decoding_is_best(clocked):
     clocked({"1": 0.010, "2": 0.0101})
     found = meter.draft_length(loud_model(n_future=2), (0.0,), context=40)

@@ -57,6 +57,32 @@ def test_teacher_forced_acceptance_is_what_decoding_along_the_text_commits():
     assert found.main.tokens_per_forward == pytest.approx(found.text.tokens_per_forward, abs=0.1)
 
 
+class WithoutFloat64(torch.Tensor):
+    """A tensor as on MPS: what is computed from it is one, too, until it has come back to the CPU."""
+
+    def double(self):
+        raise TypeError("no float64 here")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_devices_without_float64_are_measured_on_the_cpu(monkeypatch):
+    model, prompt, dataset = trained_model(), riddle(1, 4, seed=3)[0].tolist(), windows_of_riddles()
+    out = mtp.generate(model, prompt, 20)
+
+    def measured():
+        return probe.exactness(model, prompt, out), probe.acceptance(model, dataset), probe.draft_ranks(model, dataset)
+
+    right, unembed = measured(), mtp.MultiTokenModel.unembed
+    monkeypatch.setattr(
+        mtp.MultiTokenModel, "unembed", lambda self, *latents: unembed(self, *latents).as_subclass(WithoutFloat64)
+    )
+    assert isinstance(model(torch.tensor([prompt])), WithoutFloat64)
+    *found, ranks = measured()
+    assert found == list(right[:2]) and torch.equal(ranks, right[2])
+
+
 def test_head_predictions_are_the_models():
     model = trained_model()
     tokens = riddle(1, 20, seed=5)[0].tolist()

@@ -6,7 +6,9 @@ generate draws, by a chi-square test at level 1e-6 (mtp_edu/continuations.py), w
 variation of 0.02 with power 0.99. Each classic mistake is planted at each depth alone, and caught.
 """
 
+import copy
 import gc
+import sys
 from collections import Counter
 
 import pytest
@@ -16,8 +18,10 @@ from core.small_models import loud_model, riddle, trained_model
 import mtp_edu as mtp
 from mtp_edu import continuations
 from mtp_edu.decode import BlockDecoder, DraftTree, Sampling, TreeDecoder, accept_lossless, accept_typical, draw
+from mtp_edu.decode.sampling import exact_dtype
 
 ORDERS = ["parallel", "causal", "anticausal"]
+CPU = torch.device("cpu")
 PROMPT = [0, 2, 1, 1]
 COUNT = 5  # n + 2 tokens: the first, a full block, and what follows it
 TREE = {"method": "tree", "tree": DraftTree([(0,), (1,), (0, 0), (0, 1)])}  # leaves at both depths; a draft left out
@@ -360,8 +364,52 @@ def test_what_is_counted_over_rows():
 
 def test_a_tiny_temperature_is_greedy_and_equal_distributions_leave_no_residual():
     logits = torch.tensor([[1.0, 3.0, 2.0]])
-    assert Sampling(temperature=1e-40).distribution(logits).tolist() == [[0.0, 1.0, 0.0]]
+    assert Sampling(temperature=1e-40).on(CPU)(logits).tolist() == [[0.0, 1.0, 0.0]]
     certain = torch.tensor([[[0.0, 1.0, 0.0]] * 2])  # p = q, and a number so near 1 that rounding refuses the draft
     uniform = torch.tensor([[1.0, 0.5]])
     kept, following = accept_lossless(certain, certain[:, :1], torch.tensor([[1]]), uniform)
     assert kept.tolist() == [0] and following.tolist() == [1]
+
+
+# Numbers ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_numbers_of_sampling_are_tensors_that_compute_as_numbers_do(dtype):
+    logits = 3 * torch.randn(4, 7, 100, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    for temperature in (0.3, 1.0, 1.7):
+        scaled = (logits - logits.amax(-1, keepdim=True)) / temperature
+        assert torch.equal(Sampling(temperature).on(CPU)(logits), scaled.softmax(-1))
+        for top_k in (1, 3, 64, 65, 100, 999):
+            least = scaled.topk(min(top_k, 100)).values[..., -1:]
+            p = scaled.masked_fill(scaled < least, float("-inf")).softmax(-1)
+            assert torch.equal(Sampling(temperature, top_k=top_k).on(CPU)(logits), p)
+            ordered, order = p.sort(descending=True)
+            kept = torch.zeros_like(p, dtype=torch.bool).scatter(-1, order, ordered.cumsum(-1) - ordered < 0.6)
+            p = p.where(kept, 0)
+            assert torch.equal(Sampling(temperature, 0.6, top_k).on(CPU)(logits), p / p.sum(-1, keepdim=True))
+
+
+def test_tokens_that_tie_with_the_last_of_top_k_are_all_kept():
+    p = Sampling(top_k=2).on(CPU)(torch.tensor([1.0, 0.0, 2.0, 1.0, 1.0]))
+    assert (p > 0).tolist() == [True, False, True, True, True] and p[0] == p[3] == p[4]
+
+
+def test_where_float64_is_missing_a_float32_model_writes_the_same(monkeypatch):
+    """As on MPS; the uniform numbers and those of sampling are then float32 as soon as they are tensors."""
+    assert [exact_dtype(torch.device(name)) for name in ("cpu", "cuda", "mps")] == [*[torch.float64] * 2, torch.float32]
+    model, step, seen = copy.deepcopy(trained_model()).float(), BlockDecoder.step, set()
+
+    def watched(self, block, start, source, uniform):
+        seen.update({uniform.dtype, *(number.dtype for number in self.distribution.args[:3])})
+        return step(self, block, start, source, uniform)
+
+    monkeypatch.setattr(BlockDecoder, "step", watched)
+    options = {"temperature": 0.9, "top_p": 0.93, "top_k": 7, "seed": 3}
+    right = mtp.generate(model, beginnings(5), 40, **options)
+    assert seen == {torch.float64}
+    seen.clear()
+    for module in ("generate", "sampling"):
+        monkeypatch.setattr(sys.modules[f"mtp_edu.decode.{module}"], "exact_dtype", lambda device: torch.float32)
+    assert mtp.generate(model, beginnings(5), 40, **options).tokens == right.tokens
+    assert seen == {torch.float32}

@@ -402,7 +402,7 @@ def test_a_step_accepts_the_longest_path_and_of_equals_the_likeliest(acceptance,
     block = torch.cat([torch.zeros(rows, 1, dtype=torch.long), block], dim=1)  # (B, N)
     start, uniform = torch.randint(0, places, (rows,)), torch.rand(rows, 4, dtype=torch.float64)
     found = decoder.step(block, start, None, uniform)
-    p = sampling.distribution(model.unembed(latents[0], 0).detach())  # (B, N, V)
+    p = sampling.on(torch.device("cpu"))(model.unembed(latents[0], 0).detach())  # (B, N, V)
     nodes = [(), *BUSHY.nodes]
     for row in range(rows):
         by_node, tokens = dict(zip(nodes, p[row])), dict(zip(nodes, block[row].tolist()))
@@ -427,13 +427,14 @@ def slow_sampled_tree(model, prompt, tree, limit, sampling, seed):
         with torch.no_grad():
             return model(torch.tensor([text]))[0, -1]  # (n, V)
 
+    distribution = sampling.on(torch.device("cpu"))
     numbers, text, steps = np.random.default_rng(seed), list(prompt), []
-    text.append(slow_draw(sampling.distribution(logits(text)[0]), numbers.random(tree.n_future)[-1]))
+    text.append(slow_draw(distribution(logits(text)[0]), numbers.random(tree.n_future)[-1]))
     while len(text) < len(prompt) + limit:
         candidates = logits(text[:-1]).argsort(-1, descending=True).tolist()
         tokens = {node: candidates[len(node)][node[-1]] for node in tree.nodes}
         paths = {node: [tokens[node[: i + 1]] for i in range(len(node))] for node in [(), *tree.nodes]}
-        p = {node: sampling.distribution(logits(text + path)[0]) for node, path in paths.items()}
+        p = {node: distribution(logits(text + path)[0]) for node, path in paths.items()}
         way, following = slow_judge(tree, p, tokens, numbers.random(tree.n_future), sampling.acceptance)
         text += [*paths[way[-1]], following]
         steps.append(way)

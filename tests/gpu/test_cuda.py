@@ -170,7 +170,7 @@ def test_a_step_never_waits_for_the_host(sampling):
     model = loud_model(n_future=4).to(CUDA)
     tree = DraftTree.full([3, 2, 1])
     for decoder in (BlockDecoder(model, 4, 3, 40, sampling), TreeDecoder(model, tree, 3, 40, sampling)):
-        uniform = None if sampling is None else torch.rand(3, decoder.numbers, device=CUDA, dtype=torch.float64)
+        uniform = None if sampling is None else torch.rand(3, decoder.uniforms, device=CUDA, dtype=torch.float64)
         tokens, start = torch.randint(0, 11, (3, 9), device=CUDA), torch.full((3,), 9, device=CUDA)
         before = decoder.prefill(tokens, None, uniform)
         block = torch.cat([before.verdicts, before.drafts], dim=1)
