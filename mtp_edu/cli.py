@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from mtp_edu import checkpoint, corpus, probe, recipes
+from mtp_edu import checkpoint, corpus, meter, probe, recipes
 from mtp_edu.config import HEAD_SCHEDULES, PRESETS, ModelConfig, TrainConfig
 from mtp_edu.decode import METHODS, generate
 from mtp_edu.decode.sampling import ACCEPTANCES
@@ -82,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, help="folder for the model (default runs/NAME)")
     sub.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     sub.add_argument("--overwrite", action="store_true", help="replace what is in the folder")
+    text = "print the memory and the time that it would take here, and stop"
+    sub.add_argument("--estimate", action="store_true", help=text)
 
     sub = command("eval", _eval, "loss per head and acceptance of a checkpoint on a text")
     sub.add_argument("checkpoint", help="a folder, or the name of a pretrained model")
@@ -215,6 +217,11 @@ def _train(options: argparse.Namespace) -> int:
     if options.recipe:
         if options.steps and not options.out:
             raise ValueError("--recipe with other --steps makes another model: say where to with --out")
+        needed = recipes.plan(options.recipe, options.steps)
+        print(needed)
+        if options.estimate:
+            return 0
+        needed.check()
         out = options.out or data_dir() / "pretrained" / options.recipe
         folder = Path("runs") / options.recipe
         if not recipes.make(options.recipe, folder, out, options.resume, options.overwrite, options.steps):
@@ -222,16 +229,9 @@ def _train(options: argparse.Namespace) -> int:
             return 130
         print(f"written to {out}")
         return 0
-    training, held_out = _split(_documents(options.data, options.stories))
-    if options.vocab_size == ByteTokenizer().vocab_size:
-        tokenizer = ByteTokenizer()
-    else:
-        tokenizer = SentencePieceTokenizer.train(training, options.vocab_size)
     cfg = ModelConfig.preset(
-        options.size, vocab_size=tokenizer.vocab_size, n_future=options.n_future, max_seq_len=max(512, options.length)
+        options.size, vocab_size=options.vocab_size, n_future=options.n_future, max_seq_len=max(512, options.length)
     )
-    windows = corpus.windows(training, tokenizer, options.length, options.n_future)
-    validation = _held_out_windows(held_out, tokenizer, options)
     config = TrainConfig(
         steps=500 if options.steps is None else options.steps,
         **{
@@ -242,6 +242,18 @@ def _train(options: argparse.Namespace) -> int:
             ).split()
         },
     )
+    needed = meter.plan(cfg, config, options.length)
+    print(needed)
+    if options.estimate:
+        return 0
+    needed.check()
+    training, held_out = _split(_documents(options.data, options.stories))
+    if options.vocab_size == ByteTokenizer().vocab_size:
+        tokenizer = ByteTokenizer()
+    else:
+        tokenizer = SentencePieceTokenizer.train(training, options.vocab_size)
+    windows = corpus.windows(training, tokenizer, options.length, options.n_future)
+    validation = _held_out_windows(held_out, tokenizer, options)
     out = options.out or Path("runs") / f"{options.size}-n{options.n_future}"
     print(f"{windows}; {len(held_out)} documents held out")
     model = MultiTokenModel(cfg, seed=options.seed)

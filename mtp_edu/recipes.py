@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from mtp_edu import checkpoint, corpus, device, probe
+from mtp_edu import checkpoint, corpus, device, meter, probe
 from mtp_edu.config import ModelConfig, TrainConfig
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.paths import atomic_write
@@ -97,6 +97,12 @@ RECIPES = {
 }
 
 
+def plan(name: str, steps: int | None = None) -> meter.Plan:
+    """What making this model will take here. `steps`: others than the recipe's."""
+    recipe = _recipe(name)
+    return meter.plan(*_configs(recipe, steps), recipe.length)
+
+
 def make(
     name: str, run_folder: Path, out: Path, resume: bool = False, overwrite: bool = False, steps: int | None = None
 ) -> bool:
@@ -104,9 +110,7 @@ def make(
 
     False if it was interrupted. With `resume` an unfinished run goes on, and a finished one is written out again.
     """
-    if name not in RECIPES:
-        raise ValueError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
-    recipe = RECIPES[name]
+    recipe = _recipe(name)
     training, held_out = corpus.split(recipe.documents())
     if recipe.vocab_size is None:
         tokenizer = ByteTokenizer()
@@ -114,10 +118,7 @@ def make(
         tokenizer = SentencePieceTokenizer.train(training, recipe.vocab_size)
     finished = (run_folder / checkpoint.MODEL_FILE).exists() and not (run_folder / checkpoint.TRAINING_FILE).exists()
     if not (resume and finished):
-        config = recipe.train
-        if steps is not None:
-            config = TrainConfig.from_dict(config.to_dict() | {"steps": steps, "warmup_steps": None})
-        cfg = ModelConfig(vocab_size=tokenizer.vocab_size, **recipe.model)
+        cfg, config = _configs(recipe, steps)
         windows, validation = (
             corpus.windows(texts, tokenizer, recipe.length, cfg.n_future) for texts in (training, held_out)
         )
@@ -137,6 +138,19 @@ def make(
     card = _card(name, recipe, model, len(training), len(held_out), info, report)
     atomic_write(out / "README.md", card.encode("utf-8"))
     return True
+
+
+def _recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise ValueError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def _configs(recipe: Recipe, steps: int | None) -> tuple[ModelConfig, TrainConfig]:
+    config = recipe.train
+    if steps is not None:
+        config = TrainConfig.from_dict(config.to_dict() | {"steps": steps, "warmup_steps": None})
+    return ModelConfig(vocab_size=recipe.vocab_size or ByteTokenizer().vocab_size, **recipe.model), config
 
 
 def _card(name, recipe, model, training: int, held_out: int, info, report) -> str:

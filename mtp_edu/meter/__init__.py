@@ -5,6 +5,7 @@
     estimate(cfg, ...)   the same peak computed from the shape of the model alone; `what_fits` asks it of machines
     step_cost(cfg, ...)  bytes and FLOPs of a decode step; `bound`: what speculation can gain; `roofline`: the machine
     draft_length(...)    the best n_future here, measured
+    plan(cfg, ...)       memory and time of a training run before it starts, and what would fit if it does not
 """
 
 from mtp_edu.meter.closed_form import MACHINES, REACHED, USABLE, Estimate, Fit, estimate, what_fits
@@ -20,6 +21,7 @@ from mtp_edu.meter.decoding import (
     step_cost,
 )
 from mtp_edu.meter.limiting import MemoryLimitExceeded, limit
+from mtp_edu.meter.planning import DoesNotFit, Plan, free_memory, plan
 from mtp_edu.meter.recording import KINDS, Allocation, MemoryTimeline, cuda_changes, memory
 
 __all__ = ["KINDS", "MACHINES", "REACHED", "USABLE", "Allocation", "Estimate", "Fit", "MemoryLimitExceeded",
@@ -27,3 +29,5 @@ __all__ = ["KINDS", "MACHINES", "REACHED", "USABLE", "Allocation", "Estimate", "
 
 __all__ += ["DraftLength", "Roofline", "StepCost", "bandwidth", "bound", "decode_step", "draft_length", "roofline",
             "step_cost"]
+
+__all__ += ["DoesNotFit", "Plan", "free_memory", "plan"]

@@ -119,6 +119,19 @@ def test_an_interrupted_recipe_says_so_and_ships_nothing(tmp_path, capsys, monke
     assert main(["train", "--recipe", "stories-nano", "--steps", "2"]) == 2
 
 
+def test_what_a_run_takes_is_said_before_it_begins(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for which in (["--recipe", "stories-nano"], ["--data", "no such file", "--steps", "20"]):  # no text is read
+        assert main(["train", *which, "--estimate"]) == 0
+        said = capsys.readouterr().out
+        assert re.search(r"memory: [\d.,]+ [MG]B .*\ntime: about [\d.,]+ (s|minutes|hours)", said)
+    monkeypatch.setattr("mtp_edu.meter.planning.free_memory", lambda _: 20_000_000)
+    for which in (["--recipe", "stories-nano"], ["--size", "100M", "--batch-size", "4", "--out", "big"]):
+        assert main(["train", *which]) == 2
+        assert "What would fit" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_demo_trains_and_decodes_both_ways(capsys):
     assert main(["demo", "--seconds", "4", "--max-new-tokens", "30"]) == 0
     out = capsys.readouterr().out

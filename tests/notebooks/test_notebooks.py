@@ -61,6 +61,18 @@ def shows_the_limit_and_equal_gradients(text: str) -> None:
         assert f"backwards through the trunk: {backwards}; the same gradient: True" in text
 
 
+def shows_a_run_that_can_be_written_stopped_and_planned(text: str) -> None:
+    assert falls(text) and all(end < start for start, end in falls(text)), falls(text)
+    assert "every weight has moved: True" in text
+    assert "the same weights as mtp.train, bit for bit: True" in text
+    done, planned = map(int, re.search(r"interrupted: True, after step (\d+) of (\d+)", text).groups())
+    assert 0 < done < planned and f"resumed to step {planned};" in text
+    assert "stopped and resumed, the same weights bit for bit: True" in text
+    recorded, computed = map(int, re.search(r"in two steps: (\d+) MB; planned: (\d+) MB", text).groups())
+    assert 0.9 < computed / recorded < 1.3
+    assert re.search(r"this run needs .* What would fit: micro_batch_size=|this run needs .* preset", text)
+
+
 def shows_the_same_text_for_every_k(text: str) -> None:
     assert text.count("the same text as generate and as plain: True") == 4
     assert "Both wrote the same text." in text
@@ -83,6 +95,7 @@ EXPECT = {
     "01_from_one_to_n_targets": shows_the_loss_falling,
     "02_trunk_and_heads": shows_who_reads_whom,
     "03_memory_efficient_backward": shows_the_limit_and_equal_gradients,
+    "04_training": shows_a_run_that_can_be_written_stopped_and_planned,
     "05_self_speculative_decoding": shows_the_same_text_for_every_k,
     "06_exact_or_not": shows_what_is_exact_and_what_is_not,
 }

@@ -1,0 +1,501 @@
+# %% [markdown]
+# # 4. Training
+#
+# **After this lesson you can** watch, stop and resume a training run, say what each of its curves means, write the loop in a dozen lines, compare two models fairly, and tell before a run begins what it will take.
+#
+# *40 minutes, about six of them computing. A laptop is enough.*
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:  # on your own machine the package is installed already
+    from IPython import get_ipython
+
+    ADDRESS = ""  # what pip should install, such as git+https://... (the project's address)
+    get_ipython().run_line_magic("pip", f"install -q --no-deps {ADDRESS}")
+
+# %%
+import json
+import math
+import signal
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+
+import mtp_edu as mtp
+from mtp_edu import meter, notebook, views
+from mtp_edu.bench.results import store
+from mtp_edu.bench.timing import take_turns
+from mtp_edu.config import PRESETS
+from mtp_edu.paths import data_dir
+from mtp_edu.train import learning_rate, make_optimizer, window_order
+from mtp_edu.views.training import run_curves, run_inside
+
+import torch
+
+run = notebook.setup(size="laptop")  # "gpu" on a machine that has one
+
+# %% [markdown]
+# ## 1. The result first: a model learns to write Python while you watch
+#
+# The text is a part of Python's own standard library, as it is installed on this machine. A twentieth of the files is *held out* (and whatever shares long passages with them): the model never trains on them, they are only used to judge it. The vocabulary has 512 pieces of words, and `nano` is the smallest model of the package, here with four heads.
+
+# %%
+training, held_out = mtp.corpus.split(mtp.corpus.python_source())
+training = training[:: run.pick(laptop=4, gpu=1, fast=12)]
+tok = mtp.SentencePieceTokenizer.train(training, vocab_size=run.pick(laptop=512, gpu=2048))
+length = run.pick(laptop=128, gpu=512, fast=32)
+
+
+def windows(texts, n):
+    return mtp.corpus.windows(texts, tok, length, n_future=n)
+
+
+data, check = windows(training, 4), windows(held_out, 4)
+print(f"{len(training)} files to learn from: {data}")
+print(f"{len(held_out)} files held out: {check}")
+
+# %%
+cfg = mtp.ModelConfig.preset("nano", vocab_size=tok.vocab_size, n_future=4)
+config = mtp.TrainConfig(
+    steps=run.pick(laptop=600, gpu=3000, fast=16),
+    batch_size=run.pick(laptop=8, gpu=64, fast=4),  # windows in a step
+    learning_rate=6e-3,
+    validate_every=run.pick(laptop=50, gpu=250, fast=4),
+    checkpoint_every=run.pick(laptop=50, gpu=250, fast=4),
+)
+folder = Path(tempfile.mkdtemp()) / "nano"  # where the run keeps itself
+
+prompt = "def read(self, name):\n    "
+marks = {1, config.steps // 10, config.steps // 3, config.steps}
+
+
+def sample(model):
+    out = mtp.generate(model, tok.encode(prompt), run.pick(laptop=48, fast=8), temperature=0.8, top_p=0.95, seed=1)
+    return prompt + tok.decode(out.tokens)
+
+
+# %% [markdown]
+# > **Predict:** (a) With 512 tokens to choose from and no idea, what is the loss of the first step? (b) In which order will the model learn these: brackets that close, indentation, names that exist?
+#
+# **While it runs, press ■ (Interrupt).** The step in progress is finished, the picture stays, the model keeps what it has learnt. Run the cell again, and the run goes on where it was. (When it has ended there is nothing to go on with: run the cell above first, it makes a new folder.)
+
+# %%
+model = mtp.MultiTokenModel(cfg)
+events = mtp.train(model, data, config, validation=check, folder=folder, tokenizer=tok, resume=True)
+four = views.TrainingMonitor(events, title="n = 4")
+for event in four:
+    if event.step in marks:
+        print(f"--- after {event.step} steps it writes:\n{sample(model)}\n")
+
+# %% [markdown]
+# The loop above is all there is to it: `mtp.train` is a generator that makes one optimizer step and hands out an *event* with everything that is known then. The picture, a progress bar, the command line and a test all read the same events.
+
+# %%
+event = four.history[-1]
+print(f"step {event.step} of {event.steps}: {event.tokens:,} tokens seen in {event.seconds:.0f} s")
+print(f"{event.tokens_per_second:,.0f} tokens per second, "
+      f"{event.flops_utilisation:.0%} of what this machine reaches in a large matrix product")
+print("training text, per head:", " ".join(f"{loss:.2f}" for loss in event.losses))
+print("held-out text, per head:", " ".join(f"{loss:.2f}" for loss in event.validation or ()))
+print(f"the first step's head 1: {four.history[0].losses[0]:.2f}; no idea at all: ln {cfg.vocab_size} = {math.log(cfg.vocab_size):.2f}")
+
+# %% [markdown]
+# <details><summary><b>Answers</b></summary>
+#
+# (a) $\ln 512 = 6.24$ nats: whoever gives all 512 tokens the same chance pays $-\ln(1/512)$ for each. The first step stands a little above, because random weights are not silent: they have opinions, and these are wrong.
+#
+# (b) Most often indentation and line ends come first, since they are frequent and need only the last few tokens. Then words of the language (`self`, `return`, `if`), then brackets that close. Names that exist take far longer: they need memory over many tokens, and a model a thousand times as large. What it writes is not a program, and yours need not look like ours.
+#
+# </details>
+#
+# ## 2. Read the curves
+#
+# | you see | it means |
+# | --- | --- |
+# | the first steps are nearly flat | *warm-up*: the learning rate grows from 0, so that the first, wild gradients do no harm |
+# | a steep fall, then a shelf where all heads meet | at first they only learn how often each token occurs (near 5.1 here); from there on it takes context |
+# | the thin line trembles | every step sees other windows. Two neighbouring steps do not compare, the thick line does |
+# | the heads fan out | further ahead is harder (lesson 1) |
+# | hollow marks lie on the thick line or a little above | the model does nearly as well on text it has not seen. If they rise while the line falls, it learns by heart (section 5) |
+# | the end is smooth and still falls | the learning rate goes to almost 0 there, which takes the trembling out of the *weights* |
+#
+# The learning rate of step $s$ of $S$, with $w$ steps of warm-up and the peak $\eta$ (the paper's Table S13 has the same shape, and ends at 3 % of the peak too):
+#
+# $$\eta_s = \eta \cdot \begin{cases} (s+1)/w & s < w \\ 0.03 + 0.97 \cdot \tfrac12 \left(1 + \cos \pi \tfrac{s-w}{S-1-w}\right) & \text{else} \end{cases}$$
+#
+# In the code it is `learning_rate(config, step)`, five lines. The other two curves are the *gradient norm*, which says how hard the step pulls, and the speed, which says what else your machine was doing:
+
+# %%
+run_inside(four.history)
+
+# %% [markdown]
+# <details><summary><b>Question.</b> The gradient norm is above 1 in every step, and each gradient is scaled down to norm 1. Why does the model learn all the same, and what is the clipping good for?</summary>
+#
+# AdamW divides each weight's gradient by its usual size. If all gradients are a third of what they were, nothing changes. What clipping does change is the *weight of a single step* in the averages: no step, however odd its windows, pulls harder than another. (The norm is that of four losses added up; with one head it is smaller.)
+#
+# </details>
+#
+# <details><summary><b>Question.</b> Why can a run of 600 steps not be judged by where a run of 1,200 steps stood after 600?</summary>
+#
+# Because of the learning rate. Half-way it is still high and the weights still tremble; the short run has already come to rest. A loss on the way is higher than a run of that length would end with. This matters for every comparison below.
+#
+# </details>
+#
+# ## 3. Write it yourself: the loop in a dozen lines
+#
+# A step takes some windows, computes the loss and the gradient, and lets AdamW move the weights. Nothing else.
+
+# %%
+def my_train(model, dataset, config):
+    optimizer = make_optimizer(model, config)  # AdamW: matrices decay, the gains of the norms do not
+    for step in range(config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step)
+        tokens, targets = dataset.batch(window_order(dataset, config, step))  # (B, T), (B, T, n)
+        mtp.forward_backward(model, tokens, targets)  # adds the gradient of the n losses' sum to .grad
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def same_weights(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters()))
+
+
+small = mtp.ModelConfig(vocab_size=tok.vocab_size, dim=32, n_layers=6, n_attention_heads=2, n_future=4)
+short = mtp.TrainConfig(steps=run.pick(laptop=40, fast=8), batch_size=4, device="cpu")
+mine, theirs = mtp.MultiTokenModel(small), mtp.MultiTokenModel(small)
+before = [weight.clone() for weight in mine.parameters()]
+my_train(mine, data, short)
+for _ in mtp.train(theirs, data, short, quiet=True):
+    pass
+
+moved = not any(torch.equal(a, b) for a, b in zip(before, mine.parameters()))
+print("every weight has moved:", moved)
+print("the same weights as mtp.train, bit for bit:", same_weights(mine, theirs))
+
+# %% [markdown]
+# <details><summary><b>What does <code>mtp.train</code> add?</b></summary>
+#
+# Micro-batches (many windows in a step, few at a time in memory, with the same gradient), lower precision on a GPU, weights for the heads that may change during the run, checks before the first step, measuring on held-out text, checkpoints, a stop that breaks nothing. `mtp_edu/train.py` has it in one file.
+#
+# </details>
+#
+# <details><summary><b>Question.</b> Someone forgets <code>optimizer.zero_grad()</code>. Does the loss still fall?</summary>
+#
+# Often it does, for a while, and that makes it a nasty mistake. The gradients of all steps add up in `.grad`; clipping then keeps their length at 1, so each step goes into the direction of the *sum of all earlier gradients*. That is like a momentum that never fades.
+#
+# </details>
+#
+# ## 4. Stop, and go on as if nothing had happened
+#
+# Long runs are interrupted: by you, by a flat battery, by Colab. Three things must come back for a run to be *the same run*: the weights, AdamW's two averages of each weight, and the place in the order of the windows. The last one costs nothing here: the order follows from the seed and the step's number, so there is no random state to keep.
+#
+# > **Predict:** a run is stopped in the middle and resumed. Are its weights at the end *equal* to those of a run that was never stopped, or only similar?
+
+# %%
+stop_at = short.steps // 2
+place = Path(tempfile.mkdtemp()) / "stopped"
+stopped = mtp.MultiTokenModel(small)
+for event in mtp.train(stopped, data, short, folder=place, tokenizer=tok, quiet=True):
+    if event.step == stop_at and not event.interrupted:
+        signal.raise_signal(signal.SIGINT)  # what the button ■ does
+print(f"interrupted: {event.interrupted}, after step {event.step} of {event.steps}; the folder holds")
+for file in sorted(place.iterdir()):
+    print(f"  {file.name:22} {file.stat().st_size / 1000:9,.1f} kB")
+
+resumed = mtp.MultiTokenModel(small)  # a new model, as after a restart
+*_, last = mtp.train(resumed, data, short, folder=place, resume=True, quiet=True)
+print(f"resumed to step {last.step}; the folder holds {', '.join(file.name for file in sorted(place.iterdir()))}")
+print("stopped and resumed, the same weights bit for bit:", same_weights(resumed, theirs))
+
+# %% [markdown]
+# <details><summary><b>What do you see?</b></summary>
+#
+# Equal, to the last bit (on a CPU; some operations of a GPU add up in an order that changes from run to run). `training.safetensors` is about three times as large as the model: the weights, and two averages for each of them. It goes away when the run is finished. Every file is written beside the old one and then takes its place, so there is no moment at which a power cut leaves half a file.
+#
+# </details>
+#
+# <details><summary><b>Question.</b> You resume with another learning rate. What should happen?</summary>
+#
+# It would be another run, and no result could say what was done. `mtp.train` refuses and names what has changed: the settings, or the text. What does not change the result, such as how often to save, may change.
+#
+# </details>
+#
+# ## 5. Epochs: when the text runs out
+#
+# One pass over all windows is an *epoch*. Every epoch visits each window once, in an order of its own:
+
+# %%
+few = mtp.corpus.windows([training[0].text[:4000]], tok, length=64, n_future=2)
+order = mtp.TrainConfig(steps=3, batch_size=len(few))  # a step is an epoch here
+for epoch in range(3):
+    print(f"epoch {epoch + 1}: windows", *window_order(few, order, epoch)[:12], "...")
+
+# %% [markdown]
+# Now we give a model very little text, and many epochs.
+#
+# > **Predict** both curves of head 1: the loss on the training text, and the loss on held-out text. Where do they part?
+
+# %%
+little = mtp.corpus.windows([document.text[:3000] for document in training[:5]], tok, length=64, n_future=2)
+unseen = mtp.corpus.windows(held_out, tok, length=64, n_future=2)
+batch = 8
+per_epoch = len(little) / batch
+many = mtp.TrainConfig(
+    steps=run.pick(laptop=500, fast=12), batch_size=batch, learning_rate=4e-3,
+    validate_every=run.pick(laptop=20, fast=4), validation_windows=32,
+)
+tiny = mtp.ModelConfig(vocab_size=tok.vocab_size, dim=64, n_layers=6, n_future=2)
+print(f"{little}: {per_epoch:.0f} steps an epoch, {many.steps / per_epoch:.0f} epochs")
+epochs = views.TrainingMonitor(mtp.train(mtp.MultiTokenModel(tiny), little, many, validation=unseen), title="epochs")
+memorised = epochs.run()
+
+# %%
+measured = [event for event in memorised if event.validation]
+best = min(measured, key=lambda event: event.validation[0])
+for event in (best, measured[-1]):
+    print(f"epoch {event.step / per_epoch:5.1f}: head 1 on training text {event.losses[0]:.2f}, "
+          f"on held-out text {event.validation[0]:.2f}")
+print(f"held-out text was best in epoch {best.step / per_epoch:.1f} of {measured[-1].step / per_epoch:.1f}")
+
+# %% [markdown]
+# <details><summary><b>What happens there?</b></summary>
+#
+# At first both fall: what helps with one text helps with the other. Then the training loss keeps falling, because the model learns these few files by heart, and the held-out loss rises: it grows ever more certain of things that are true of these files only. A training curve alone would have called this a success. **Stop at the lowest held-out loss** (and then judge the chosen model on text that was *not* used to choose it).
+#
+# </details>
+#
+# How many epochs are too many depends on the text's size beside the model's. The paper trains its 7B models for 0.8 and for 4 epochs of code. Table 1, pass@1 in per cent:
+#
+# | | MBPP | HumanEval | APPS/Intro |
+# | --- | --- | --- | --- |
+# | 200B tokens, 0.8 epochs: n = 1 → n = 4 | 30.0 → 33.8 | 22.8 → 24.0 | 2.8 → 1.6 |
+# | 1T tokens, 4 epochs: n = 1 → n = 4 | 40.7 → 43.1 | 31.7 → 31.6 | 5.4 → 4.3 |
+#
+# More epochs help both. The gain of $n = 4$ shrinks from +3.8 to +2.4 on MBPP, from +1.2 to nothing on HumanEval, and on APPS $n = 4$ loses both times. The paper says that the advantage is kept with several epochs; its own columns say it more softly. And each cell is one model, without a spread.
+#
+# ## 6. n = 1 against n = 4: equal in what?
+#
+# A comparison is fair *in something*. At equal parameters (the paper moves $n - 1$ layers from the trunk into the heads) it can still be fair in text or in time, and not in both: each head makes its own pass through the unembedding.
+#
+# > **Predict:** how much longer does a step with four heads take, for a model of width 64 and 512 tokens? And whose head 1 is ahead after equal *text*; after equal *time*?
+
+# %%
+cfg_one = replace(cfg, n_future=1)
+work = cfg.flops_per_token(length) / cfg_one.flops_per_token(length)
+print(f"parameters: {cfg_one.parameters():,} and {cfg.parameters():,}; operations for a token: {work:.2f} times as many")
+
+
+def train_one(steps, title):
+    """n = 1 on the same text in the same order; the rate comes to rest at the end of its own run."""
+    events = mtp.train(mtp.MultiTokenModel(cfg_one), windows(training, 1), replace(config, steps=steps, warmup_steps=steps // 10),
+                       validation=windows(held_out, 1), quiet=True)
+    return views.TrainingMonitor(events, title=title).run()
+
+
+equal_text = train_one(config.steps, "n = 1, equal text")
+
+# %% [markdown]
+# The twin has seen the same text. How much time has it saved? Two runs one after the other cannot tell: your machine is not equally fast all the time. So single steps of both take turns, and each pair gives a ratio.
+#
+# For equal time $n = 1$ then gets more steps, in a run of its own: its learning rate must come to rest when the time is over (section 2).
+
+# %%
+def one_step(cfg):
+    """A training step of a model of this shape, as a function, always on the same windows."""
+    where = run.device.device
+    model = mtp.MultiTokenModel(cfg).to(where)
+    optimizer = make_optimizer(model, config)
+    tokens, targets = (part.to(where) for part in windows(training, cfg.n_future).batch(range(config.batch_size)))
+
+    def step():
+        with run.device.autocast():
+            mtp.forward_backward(model, tokens, targets)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+turns = take_turns({"n = 1": one_step(cfg_one), "n = 4": one_step(cfg)}, run.pick(laptop=25, fast=3), 1, run.device.device)
+ratios = sorted(slow / quick for slow, quick in zip(turns["n = 4"], turns["n = 1"]))
+ratio = median(ratios)
+quarter = len(ratios) // 4
+print(f"a step with n = 4 takes {ratio:.2f} times as long as one with n = 1 "
+      f"(half of the pairs: {ratios[quarter]:.2f} to {ratios[-1 - quarter]:.2f}; operations: {work:.2f})")
+longer = max(config.steps + 1, round(ratio * config.steps))
+print(f"equal time: {longer} steps with n = 1 for {config.steps} with n = 4")
+equal_time = train_one(longer, "n = 1, equal time")
+
+# %% [markdown]
+# In the picture on the right a step counts as long as it took in turns, so that the moods of the machine do not enter.
+
+# %%
+each = {1: median(turns["n = 1"]), 4: ratio * median(turns["n = 1"])}
+runs = {"n = 4": four.history, "n = 1, equal text": equal_text, "n = 1, equal time": equal_time}
+runs = {name: [replace(event, seconds=event.step * each[len(event.losses)]) for event in events] for name, events in runs.items()}
+for name, events in runs.items():
+    last = [event for event in events if event.validation][-1]
+    print(f"{name:18} {last.tokens:>9,} tokens  {last.seconds:5.0f} s  head 1 on held-out text {last.validation[0]:.3f}")
+run_curves(runs)
+
+# %% [markdown]
+# <details><summary><b>What can be said, and what cannot?</b></summary>
+#
+# In our runs $n = 1$ is ahead on both counts, and the additional steps of equal time help it further. That agrees with the paper's own small models (n = 4 *loses* at 0.3B and 0.6B, Table S7) and says nothing about large ones. The curves also show how little one may conclude: each is a single seed, and the ratio of times is that of one machine on one day, within the range printed above. What $n = 4$ buys at this size is drafts (lesson 5), not a better head 1.
+#
+# </details>
+#
+# One run of each is an anecdote. The same question with several sizes, seeds and intervals is an experiment of the package, `mtp-edu run scaling`:
+
+# %%
+scaling = data_dir() / "results" / "scaling_cpu.json"
+if scaling.exists():
+    from mtp_edu.views.scaling import by_cost
+
+    picture = by_cost(json.loads(scaling.read_text(encoding="utf-8")))
+else:
+    picture = None
+    print("The experiment has not been stored yet. `mtp-edu run scaling` in a terminal makes it.")
+picture
+
+# %% [markdown]
+# ## 7. Before a long run: what will it take?
+#
+# A run that dies after three hours for want of memory, or that turns out to need a week, should be known *before* it starts. Both follow from the shape:
+#
+# $$\text{memory} = \underbrace{4P + 4P + 8P}_{\text{weights, gradients, AdamW}} + \text{activations} + \text{logits}, \qquad \text{time} = \frac{\text{operations}}{\text{utilisation} \times \text{peak}}$$
+#
+# for $P$ parameters in float32. Activations and logits grow with the windows that are in memory together (lesson 3 counts them). The peak is measured with a large matrix product; the *utilisation* is the share of it that training reaches. `meter.plan` measures that with a few real steps of this very shape, where they take seconds.
+#
+# > **Predict:** `meter.plan` for the run of section 1. How far will it be from what the run really took?
+
+# %%
+known = meter.plan(cfg, config, length)
+print(known)
+print(f"the run of section 1 took {four.history[-1].seconds:.0f} s; planned: {known.seconds:.0f} s")
+
+if run.device.device.type == "cpu":
+    trial = replace(config, steps=2, warmup_steps=0, validate_every=0)
+    measured = meter.memory(lambda: list(mtp.train(mtp.MultiTokenModel(cfg), data, trial, quiet=True)))
+    print(f"memory recorded in two steps: {measured.peak / 1e6:.0f} MB; planned: {known.memory.total / 1e6:.0f} MB")
+
+# %% [markdown]
+# <details><summary><b>How good is it?</b></summary>
+#
+# Memory: on a CPU the plan is between 5 % below and 15 % above what is recorded, whatever is largest (the package's tests hold it to that). Mostly above, because when the activations are at their peak some gradients do not exist yet. The process itself takes more: Python and torch some hundred MB, and the memory manager keeps gaps. That is why only nine tenths of what is free are counted on.
+#
+# Time: as good as the machine is steady. A trial on an idle laptop knows nothing of the browser that you open later, or of the fan. Where the run was slower than its plan, look at its speed in the picture of section 2: in our stored outputs other programs were busy for most of the run, and less so during the trial.
+#
+# </details>
+#
+# Now the sizes of the paper's Table S14, on *this* machine: 100 million tokens, vocabulary 4,096, windows of 512, batches of 4. Real steps of the large ones would take minutes, so their utilisation is *assumed*: 35 %.
+
+# %%
+print(f"{'':6}{'parameters':>15}{'memory':>10}{'fits':>6}{'time':>16}   utilisation")
+for name, (_, layers, _) in PRESETS.items():
+    shape = mtp.ModelConfig.preset(name, vocab_size=4096, max_seq_len=512, n_future=4 if layers > 4 else 2)
+    long = mtp.TrainConfig(steps=48_800, batch_size=4)
+    plan = meter.plan(shape, long, length=512, trial_seconds=run.pick(laptop=10, fast=0))
+    source = f"measured in {plan.steps_timed} steps" if plan.steps_timed else "assumed"
+    print(f"{name:6}{shape.parameters():>15,}{plan.memory.total / 1e9:>7.1f} GB{'yes' if plan.fits else 'NO':>6}"
+          f"{plan.seconds / 3600:>10,.1f} hours   {plan.utilisation:.0%}, {source}")
+
+# %% [markdown]
+# And what if it does not fit? Then `check()` refuses before anything is made, and names what would fit. (`mtp-edu train` in a terminal begins with the same plan and the same check; with `--estimate` it stops there.) First what leaves the result as it is: fewer windows at a time. Then what changes it.
+#
+# > **Predict:** a batch of 4,096 windows is computed in micro-batches of 2. Why is the result the same, and what gets worse?
+
+# %%
+greedy = mtp.TrainConfig(steps=10_000, batch_size=4096)
+try:
+    meter.plan(mtp.ModelConfig.preset("10M", vocab_size=32_000, max_seq_len=4096), greedy, length=4096).check()
+    print("Your machine has terabytes of memory. Congratulations.")
+except meter.DoesNotFit as problem:
+    print(problem)
+
+# %% [markdown]
+# <details><summary><b>Answer</b></summary>
+#
+# The gradient of a sum is the sum of the gradients, and gradients add up in `.grad` until AdamW reads them. Each micro-batch is divided by the number of targets of the *whole* batch, so nothing depends on where it was cut (to rounding). What gets worse is the speed, on a GPU above all: small products leave it idle.
+#
+# </details>
+#
+# ## 8. Bigger, on a GPU
+#
+# The same code with `size="gpu"` in the first cell trains the `30M` preset with four heads on all of the standard library, and stores its curve. On a laptop this cell draws the stored curve, if there is one.
+
+# %%
+recorded = data_dir() / "results" / "training_cuda.json"
+
+
+def mid_sized(out=None):
+    """Plan, train and store the mid-sized run."""
+    texts, unseen = training, held_out
+    pieces = mtp.SentencePieceTokenizer.train(texts, vocab_size=run.pick(laptop=512, gpu=4096))
+    shape = mtp.ModelConfig.preset(run.pick(laptop="nano", gpu="30M"), vocab_size=pieces.vocab_size, n_future=4)
+    settings = mtp.TrainConfig(
+        steps=run.pick(laptop=8, gpu=1500),
+        batch_size=run.pick(laptop=4, gpu=32),
+        learning_rate=1e-3,
+        validate_every=run.pick(laptop=4, gpu=100),
+        validation_windows=run.pick(laptop=4, gpu=256),
+    )
+    cut = [mtp.corpus.windows(some, pieces, run.pick(laptop=32, gpu=512), 4) for some in (texts, unseen)]
+    planned = meter.plan(shape, settings, cut[0].length)
+    print(planned)
+    planned.check()
+    events = mtp.train(mtp.MultiTokenModel(shape), cut[0], settings, validation=cut[1])
+    history = views.TrainingMonitor(events, title="mid-sized").run()
+    content = {"model": shape.to_dict(), "train": settings.to_dict(), "windows": repr(cut[0]), "planned": str(planned),
+               "epochs": settings.steps * settings.batch_size / len(cut[0]), "events": [asdict(event) for event in history]}
+    return store("training", 'notebook 04_training, size="gpu"', run.device.device, content, out)
+
+
+if run.size == "gpu":
+    recorded = mid_sized()
+elif run.fast:
+    recorded = mid_sized(Path(tempfile.mkdtemp()) / "training.json")
+
+if recorded.exists():
+    stored = json.loads(recorded.read_text(encoding="utf-8"))
+    history = [mtp.TrainEvent(**event) for event in stored["events"]]
+    print(f"recorded on {stored['machine']['device']}, {stored['date']}: {stored['windows']}, {stored['epochs']:.1f} epochs")
+    print(f"planned:\n{stored['planned']}\ntook {history[-1].seconds:.0f} s")
+    picture = views.loss_curves(history, "mid-sized, n = 4")
+else:
+    picture = None
+    print('No GPU run has been recorded yet. size="gpu" in the first code cell makes one and stores it.')
+    print("In a terminal: mtp-edu train --data python --size 30M --vocab-size 4096 --length 512 --batch-size 32 "
+          "--steps 1500 --learning-rate 1e-3")
+picture
+
+# %% [markdown]
+# > **What can go wrong**
+# >
+# > * **The loss is `nan`.** The learning rate is too high, or float16 overflows. `mtp.train` stops at that step and leaves the weights of the step before.
+# > * **The loss does not move.** After the warm-up: is the rate 0 by mistake, are the weights handed to the optimizer those of this model, is the text empty?
+# > * **The loss is too good.** Look for the answer in the question: targets not shifted, held-out files that are copies of training files. (`mtp.corpus.split` holds out near-copies together with their original.)
+# > * **Judging half a run.** The learning rate has not come to rest; see section 2.
+# > * **Choosing by the test.** Who picks the best of twenty epochs on the held-out text and then reports that very loss reports luck as well.
+# > * **Seconds of a busy machine.** Compare times only within one sitting, in turns, more than once.
+# > * **A run that cannot be repeated.** Note the seed, the text, the settings, the versions. Our checkpoints carry them: `mtp.checkpoint.info(folder)`.
+#
+# ## To take with you
+#
+# * A training step is: windows, loss and gradient, clip, AdamW. All else is comfort and safety.
+# * Training loss says what the model does with what it has seen; only held-out loss says what it has learnt.
+# * A stopped run is the same run if weights, averages and the place in the text come back.
+# * "Equal" needs a noun: parameters, text, time. Each model needs its own finished run.
+# * Memory and time can be known beforehand, from the shape and a few real steps.
+#
+# <details><summary><b>Think further.</b> You may train for one hour. Is it better to take a small model and see much text, or a large one and see little?</summary>
+#
+# For each hour there is a size at which the held-out loss is lowest: a smaller model would have stopped learning, a larger one would not have got far. The operations are about $6 P$ for each token, so an hour is a fixed product of $P$ and tokens. Large studies find that both should grow together. Try it: `meter.plan` tells you for each preset how many steps an hour holds, and section 1 trains it.
+#
+# </details>
+#
+# **Do it yourself.** In a terminal: `mtp-edu train --data python --size nano --steps 600 --out runs/mine`, Ctrl-C in the middle, then the same with `--resume`.
