@@ -113,6 +113,8 @@ def test_the_script_for_gpu_machines_runs_at_tiny_scale(tmp_path):
     assert (tmp_path / "bench_memory_quick.json").is_file()
     decoded = json.loads((tmp_path / "bench_decode_quick.json").read_text(encoding="utf-8"))
     assert decoded["complete"] and any(row["name"] == "n_future=4, eager" for row in decoded["rows"])
+    swept = json.loads((tmp_path / "scaling_quick.json").read_text(encoding="utf-8"))
+    assert swept["complete"] and {row["n_future"] for row in swept["rows"]} == {1, 2, 4}
 
 
 def test_a_missing_peer_is_a_row_that_says_so(monkeypatch):

@@ -181,3 +181,9 @@ def test_caches_are_rounded_so_that_few_lengths_are_compiled():
     assert [compiling.rounded_places(wanted, 1000) for wanted in (1, 64, 65, 128, 129, 600)] == [
         64, 64, 128, 128, 256, 1000,
     ]  # fmt: skip
+
+
+def test_blocks_of_more_shapes_than_torch_keeps_by_default_stay_compiled():
+    with torch._dynamo.config.patch(recompile_limit=8, accumulated_recompile_limit=8):
+        compiling.CompiledBlocks(smallest())
+        assert min(torch._dynamo.config.recompile_limit, torch._dynamo.config.accumulated_recompile_limit) >= 64

@@ -4,11 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 from matplotlib.figure import Figure
 
 from mtp_edu.cli import main
-from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
+from mtp_edu.config import PRESETS, ModelConfig
 from mtp_edu.experiments import runs, scaling
 from mtp_edu.experiments.statistics import mean_interval, mean_so_far, welch_difference
 from mtp_edu.views import scaling as pictures
@@ -265,13 +264,6 @@ def test_timed_steps_measure_a_rate(tmp_path):
     setting = of_part(scaling.QUICK, "size")[0]
     one = scaling._run(scaling.QUICK, setting, 0, scaling._data(scaling.QUICK), where, tmp_path)
     assert 1e6 < scaling._timed(one) < 1e13 and not list(tmp_path.iterdir())
-
-
-def test_more_shapes_than_torch_keeps_by_default_stay_compiled(monkeypatch):
-    monkeypatch.setattr(runs, "train", lambda *_, **__: iter(()))
-    with torch._dynamo.config.patch(recompile_limit=8, accumulated_recompile_limit=8):
-        list(runs.steps(None, None, TrainConfig(compile=True)))
-        assert min(torch._dynamo.config.recompile_limit, torch._dynamo.config.accumulated_recompile_limit) >= 64
 
 
 # ---- the command and the pictures
