@@ -135,7 +135,7 @@ def make(
     # What ships is bfloat16, so that is what the card describes.
     model, tokenizer = checkpoint.load(out)
     report = probe.report(model, tokenizer, held_out, recipe.length)
-    card = _card(name, recipe, model, len(training), len(held_out), info, report)
+    card = _card(name, recipe, model, training, len(held_out), info, report)
     atomic_write(out / "README.md", card.encode("utf-8"))
     return True
 
@@ -153,17 +153,18 @@ def _configs(recipe: Recipe, steps: int | None) -> tuple[ModelConfig, TrainConfi
     return ModelConfig(vocab_size=recipe.vocab_size or ByteTokenizer().vocab_size, **recipe.model), config
 
 
-def _card(name, recipe, model, training: int, held_out: int, info, report) -> str:
+def _card(name, recipe, model, training: list[corpus.Document], held_out: int, info, report) -> str:
     config = TrainConfig.from_dict(info["train_config"] | {"device": None})
     machine = device.choose(config.device, config.dtype)
-    epochs = info["tokens"] / (report.tokens_per_document * training)
+    # By bytes, since held-out documents may be of another length than those that were trained on.
+    epochs = info["tokens"] * report.bytes_per_token / sum(len(own.text.encode("utf-8")) for own in training)
     return f"""# {name}
 
 {recipe.about}
 
 - made by: `mtp-edu train --recipe {name}`
-- data: {training:,} documents for training, {held_out:,} held out (by a hash of the name, near-duplicates follow the
-  held-out document); `{checkpoint.DOCUMENTS_FILE}` holds the hash and the name of each that was trained on
+- data: {len(training):,} documents for training, {held_out:,} held out (by a hash of the name, near-duplicates
+  follow the held-out document); `{checkpoint.DOCUMENTS_FILE}` holds the hash and the name of each that was trained on
 - shape: {model.cfg.parameters():,} parameters, width {model.cfg.dim}, {model.cfg.n_trunk_layers} trunk layers and
   {model.cfg.n_future} heads ({model.cfg.head_order} {model.cfg.head_type}), vocabulary {model.cfg.vocab_size},
   max_seq_len {model.cfg.max_seq_len}; stored in bfloat16

@@ -80,6 +80,15 @@ def shows_the_same_text_for_every_k(text: str) -> None:
     assert "drafts kept" in text and "tree of 16 nodes" in text
 
 
+def shows_where_a_byte_model_pays(text: str) -> None:
+    assert "Both wrote the same text." in text and max(tokens_per_forward(text)) > 1.2
+    begins, paid = map(int, re.search(r"(\d+)% of the bytes begin a piece, and (\d+)% of", text).groups())
+    assert begins + 10 < paid
+    ours = [float(forwards) for forwards in re.findall(r"^ +[1248] +([\d.]+) +[\d.]+ +[\d.]+ +[\d.]+$", text, re.M)]
+    assert ours[0] == 1 and ours == sorted(ours) and ours[-1] > 1.5
+    assert "neither has seen" in text
+
+
 def shows_what_is_exact_and_what_is_not(text: str) -> None:
     assert re.search(r"greedy, float64 : (\d+) of \1 texts are the same", text)
     assert re.search(r"one draft too many 0 of \d+ texts are the same", text)
@@ -98,6 +107,7 @@ EXPECT = {
     "04_training": shows_a_run_that_can_be_written_stopped_and_planned,
     "05_self_speculative_decoding": shows_the_same_text_for_every_k,
     "06_exact_or_not": shows_what_is_exact_and_what_is_not,
+    "09_bytes": shows_where_a_byte_model_pays,
 }
 
 
