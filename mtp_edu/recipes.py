@@ -77,7 +77,7 @@ RECIPES = {
         model={"dim": 160, "n_layers": 16, "n_attention_heads": 5, "n_future": 4, "max_seq_len": 384},
         train=_training(1600, 12, 2.5e-3),
     ),
-    "python-4": _python("the model of the probes and of the decoding panels", 4),
+    "python-4": _python("what notebook 09 compares bytes-8 with", 4),
     "python-1": _python("python-4 with a single head, for comparison: same data, size, steps and seed", 1),
     "bytes-8": Recipe(
         about="Python code byte by byte, eight heads with unembeddings of their own; the model of notebook 09.",
