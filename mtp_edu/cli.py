@@ -153,14 +153,16 @@ def parser() -> argparse.ArgumentParser:
         return one
 
     sub = sweep("induction", "Fig 7: names of two tokens, seen once and asked for again")
-    sub.add_argument("--shares", type=float, nargs="+", help="of training stories with such names (default 0.2 1)")
+    sub.add_argument("--shares", type=float, nargs="+", help="of training stories with such names (default 0.5 1; on a GPU 0.2 1)")
     sub.add_argument("--fixed-pairs", type=int, help="draw the training names from a list of so many")
+    text = "characters are he and she, too (default: on a GPU); --no-pronouns: always their names"
+    sub.add_argument("--pronouns", action=argparse.BooleanOptionalAction, default=None, help=text)
     sub = sweep("arithmetic", "Fig 8: arithmetic with polynomials")
     sub.add_argument("--p", type=int, help="coefficients are 0 to p-1, p a prime (default 5; on a GPU 7)")
     sub.add_argument("--limit", type=int, help="coefficients of a polynomial (default 2; on a GPU 5)")
     sub.add_argument("--pauses", type=int, nargs="+", help="pause tokens before the answer (default 0)")
-    text = "the tokens of questions are targets, too"
-    sub.add_argument("--question-loss", action="store_true", default=None, help=text)
+    text = "the tokens of questions are targets, too (default: they are not)"
+    sub.add_argument("--question-loss", action=argparse.BooleanOptionalAction, default=None, help=text)
     return top
 
 

@@ -78,6 +78,7 @@ class ModelConfig(_Config):
     layers_per_head: int = 1
     replicated_unembedding: bool = False  # one unembedding per head: the paper's byte models (Table S13)
     keep_trunk_depth: bool = False
+    embedding_std: float | None = None  # of the embedding before training; None: dim^-1/2, as of every other matrix
 
     def __post_init__(self) -> None:
         # The derived fields are filled in here, so that everybody downstream reads plain numbers.
@@ -101,6 +102,10 @@ class ModelConfig(_Config):
         )
         _refuse(not self.rope_theta > 0, f"rope_theta={self.rope_theta} must be positive")
         _refuse(not self.norm_eps > 0, f"norm_eps={self.norm_eps} must be positive")
+        _refuse(
+            self.embedding_std is not None and not 0 < self.embedding_std < float("inf"),
+            f"embedding_std={self.embedding_std} must be positive, or None",
+        )
         _refuse(self.head_type not in HEAD_TYPES, f"head_type={self.head_type!r} must be one of {HEAD_TYPES}")
         _refuse(self.head_order not in HEAD_ORDERS, f"head_order={self.head_order!r} must be one of {HEAD_ORDERS}")
         _refuse(

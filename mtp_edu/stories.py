@@ -34,9 +34,14 @@ def generate(n: int, seed: int = 0) -> list[tuple[str, str]]:
     return [(f"stories/seed-{seed}/{i:05d}", story(seed, i)) for i in range(n)]
 
 
-def story(seed: int, i: int) -> str:
-    """Story number i of a seed; it depends on nothing else."""
+def story(seed: int, i: int, pronouns: bool = True) -> str:
+    """Story number i of a seed; it depends on nothing else.
+
+    pronouns=False: wherever "he", "she", "him", "her" or "the girl" would stand for a character, the name does, as in
+    books for the very young. ("His", "her" for whose something is, and "himself" stay.)
+    """
     teller, plot = begin(seed, i)
+    teller.pronouns = pronouns
     teller.draw_cast(plot)
     opening, close = teller.draw_threads(plot)
     beats = [teller.pick(ways) for optional, ways in plot.beats if not optional or teller.random() < 0.5]
@@ -124,6 +129,7 @@ class Teller:
         self.said: set[str] = set()  # phrases used so far
         self.hero_named = 0  # times
         self.friend_is_known = False
+        self.pronouns = True  # False: the characters' names stand in their place
 
     def pick(self, options: list):
         """One of the options, all equally likely. (random.choice is not promised to stay the same, random() is.)"""
@@ -151,6 +157,8 @@ class Teller:
 
     def add_character(self, key: str, name: str, female: bool) -> None:
         he, him, his, himself = ("she", "her", "her", "herself") if female else ("he", "him", "his", "himself")
+        if not self.pronouns:
+            he = him = {"A": "<hero>", "B": "<friend>"}.get(key, name)
         self.facts |= {key: name, f"{key}.name": name, f"{key}_own": f"{name}'s"}
         self.facts |= {f"{key}.he": he, f"{key}.him": him, f"{key}.his": his, f"{key}.himself": himself}
 
@@ -231,7 +239,7 @@ class Teller:
 
     def name_hero(self, text: str, in_speech: bool) -> str:
         """The hero's name, or now and then "the girl", "the rabbit"."""
-        if self.hero_named >= 2 and not in_speech and not text.endswith('" ') and self.random() < 0.22:
+        if self.pronouns and self.hero_named >= 2 and not in_speech and not text.endswith('" ') and self.random() < 0.22:
             return f"the {self.facts['kind']}"
         self.hero_named += 1
         return self.facts["A"]

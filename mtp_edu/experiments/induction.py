@@ -29,10 +29,11 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from mtp_edu import attention_heads
+from mtp_edu.config import ModelConfig
 from mtp_edu.corpus import Windows
 from mtp_edu.experiments.runs import MOST_FUTURE, for_heads, markdown
 from mtp_edu.experiments.statistics import mean_so_far, shown
-from mtp_edu.experiments.sweeps import Sweep, difference_of, interval_of
+from mtp_edu.experiments.sweeps import Setting, Sweep, difference_of, interval_of
 from mtp_edu.model import MultiTokenModel
 from mtp_edu.tasks.induction import InductionTask, Item, accuracy
 
@@ -127,27 +128,34 @@ def formed(curve: Sequence[tuple[int, float]], at: float) -> float | None:
 
 @dataclass(frozen=True)
 class InductionSweep(Sweep):
-    """The experiment. shares, fixed_pairs, parts, vocab_size: as in InductionTask; items: scored, of either split."""
+    """The experiment. shares, fixed_pairs, parts, vocab_size, pronouns: as in InductionTask; items: scored, of either
+    split; embedding_std: as in ModelConfig."""
 
-    tokens: int = 2**24
+    tokens: int = 2**22
     length: int = 128
     batch_size: int = 16
-    shares: tuple[float, ...] = (0.2, 1.0)
+    shares: tuple[float, ...] = (0.5, 1.0)
     fixed_pairs: int | None = None
     parts: int = 64
-    vocab_size: int = 1024
+    vocab_size: int = 2048
+    pronouns: bool = False
+    embedding_std: float | None = 1.0
     items: int = 100
     formed_at: float = 0.25  # validation accuracy
 
     name: ClassVar[str] = "induction"
     switch: ClassVar[str] = "share"
     values: ClassVar[str] = "shares"
-    options: ClassVar[tuple[str, ...]] = ("fixed_pairs",)
+    options: ClassVar[tuple[str, ...]] = ("fixed_pairs", "pronouns")
+
+    def model(self, setting: Setting) -> ModelConfig:
+        return replace(super().model(setting), embedding_std=self.embedding_std)
 
     def trial(self, value: float, seed: int) -> InductionTrial:
         task = InductionTask(
-            share=value, fixed_pairs=self.fixed_pairs, parts=self.parts, vocab_size=self.vocab_size, seed=seed
-        )
+            share=value, fixed_pairs=self.fixed_pairs, parts=self.parts, vocab_size=self.vocab_size,
+            pronouns=self.pronouns, seed=seed,
+        )  # fmt: skip
         return InductionTrial(task, 1 + self.tokens // _TOKENS_PER_STORY, self.length, self.items, self.formed_at)
 
     def summary(self, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -198,7 +206,7 @@ class InductionSweep(Sweep):
 CPU = InductionSweep(dtype="bfloat16")
 CUDA = replace(
     CPU, dtype=None, sizes=("1M", "3M", "10M", "30M"), n_futures=(1, 2, 4), tokens=2**27, length=256, batch_size=64,
-    vocab_size=2048,
+    pronouns=True, shares=(0.2, 1.0),
 )  # fmt: skip
 QUICK = InductionSweep(
     sizes=("nano",), tokens=4 * 2 * 192, length=192, batch_size=2, points=2, dtype="float32", compile=False,

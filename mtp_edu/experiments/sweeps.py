@@ -290,9 +290,9 @@ def _command(sweep: Sweep, seeds: Iterable[int], quick: bool) -> str:
     words = [f"mtp-edu run {sweep.name}{' --quick' * quick} --seeds", *seeds]
     for name in ("sizes", "n_futures", "tokens", sweep.values, *sweep.options):
         value = getattr(sweep, name)
-        if value is True:
-            words.append(f"--{name.replace('_', '-')}")
-        elif value is not None and value is not False:
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{name.replace('_', '-')}")
+        elif value is not None:
             words.append("--n" if name == "n_futures" else f"--{name.replace('_', '-')}")
             words += value if isinstance(value, tuple) else [value]
     return " ".join(map(str, words))

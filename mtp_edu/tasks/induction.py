@@ -41,7 +41,9 @@ class InductionTask:
     fixed_pairs: None, every such story draws its names anew from all training pairs; or a number, and they come from
     a list of that many pairs, which can be learnt by heart. parts: how many first tokens there are, and how many
     second ones; of the parts^2 pairs an eighth is for validation and an eighth for testing. Every token occurs in all
-    three splits, in equally many pairs. seed: which pairs are held out, which stories are told, who gets which name.
+    three splits, in equally many pairs. pronouns: False, and characters are called by their names alone, as in books
+    for the very young (stories.story): names come back twice as often. seed: which pairs are held out, which stories
+    are told, who gets which name.
     Raises ValueError for a share outside 0..1 and for sizes that cannot be.
     """
 
@@ -49,6 +51,7 @@ class InductionTask:
     fixed_pairs: int | None = None
     parts: int = 64
     vocab_size: int = 1024
+    pronouns: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -130,7 +133,7 @@ class InductionTask:
             pairs, share = pairs[: self.fixed_pairs], self.share
         i = 0
         while True:
-            text = stories.story(3 * self.seed + SPLITS.index(split), i)  # no story is told in two splits
+            text = stories.story(3 * self.seed + SPLITS.index(split), i, self.pronouns)  # no story is told in two splits
             draw = random.Random(f"mtp_edu induction {self.seed} {split} {i}").random
             if draw() < share:
                 text = _rename(text, pairs, draw)

@@ -65,6 +65,7 @@ def test_configs_survive_json():
         ({"head_type": "linear", "layers_per_head": 2}, "layers_per_head=2"),
         ({"tie_embeddings": True, "replicated_unembedding": True}, "exclude"),
         ({"norm_eps": 0.0}, "norm_eps"),
+        ({"embedding_std": 0.0}, "embedding_std=0.0"),
         ({"max_seq_len": 2.5}, "max_seq_len=2.5"),
     ],
 )

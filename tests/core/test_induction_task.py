@@ -91,6 +91,13 @@ def test_share_of_stories_with_two_token_names(share, low, high):
     assert all(bool(names_in(text)) != bool(first_names_in(text)) for text in texts)
 
 
+def test_without_pronouns_names_come_back_twice_as_often():
+    plain, named = InductionTask(share=1), InductionTask(share=1, pronouns=False)
+    assert plain.pairs == named.pairs
+    counts = [sum(len(item.positions) for item in task.items(50)) for task in (plain, named)]
+    assert counts[1] > 2 * counts[0]
+
+
 def test_fresh_pairs_or_a_fixed_list():
     fresh, fixed = InductionTask(share=1), InductionTask(share=1, fixed_pairs=128)
     used = {

@@ -74,6 +74,14 @@ def test_initial_weights_follow_the_seed():
     assert torch.equal(one, same) and not torch.equal(one, other)
 
 
+def test_the_embedding_alone_begins_with_its_own_standard_deviation():
+    shape = {"vocab_size": 999, "dim": 64, "n_layers": 3, "n_future": 2}
+    usual, large = (dict(mtp.MultiTokenModel(mtp.ModelConfig(**shape, embedding_std=std)).named_parameters())
+                    for std in (None, 1.0))  # fmt: skip
+    assert abs(usual["embedding.weight"].std() - 64**-0.5) < 0.01 and abs(large["embedding.weight"].std() - 1) < 0.01
+    assert all(torch.equal(usual[name], large[name]) for name in usual if name != "embedding.weight")
+
+
 def test_bad_input_is_named():
     model = loud_model(n_future=2)
     with pytest.raises(ValueError, match="token id 11 is outside the vocabulary of 11"):

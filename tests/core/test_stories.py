@@ -18,6 +18,11 @@ def texts() -> list[str]:
     return [text for _, text in stories.generate(10_000)]
 
 
+@pytest.fixture(scope="module")
+def texts_without_pronouns() -> list[str]:
+    return [stories.story(0, i, pronouns=False) for i in range(500)]
+
+
 def test_the_first_twenty_stories_are_pinned(texts):
     joined = stories.SEPARATOR.join(texts[:20])
     assert hashlib.sha256(joined.encode("utf-8")).hexdigest() == (
@@ -84,6 +89,18 @@ def test_the_main_characters_come_back(texts):
         assert friend >= 2 or plot.name not in ("newcomer", "quarrel", "race", "share", "stuck", "treasure"), text
 
 
+def test_names_stand_in_place_of_pronouns(texts, texts_without_pronouns):
+    """What is left of them is said of strangers and animals, which have no name."""
+    pronoun, name = r"(?i)\b(he|she|him)\b", rf"\b({'|'.join(stories.CHARACTER_NAMES)})\b"
+
+    def found(pattern, some):
+        return sum(len(re.findall(pattern, text)) for text in some[:500])
+
+    assert found(pronoun, texts) > 3000 and found(pronoun, texts_without_pronouns) < 20
+    assert found(name, texts_without_pronouns) > 1.6 * found(name, texts)
+    assert not any(re.search(r"\bthe (girl|boy)\b", text) for text in texts_without_pronouns)
+
+
 def test_a_lost_thing_is_where_the_clue_says():
     """Not just grammar: in this plot the place of the find belongs to the clue."""
     lost = next(plot for plot in stories.PLOTS if plot.name == "lost")
@@ -111,8 +128,8 @@ def test_a_lost_thing_is_where_the_clue_says():
         ("no mark at the end", r"(?m)[^.!?\"\n]$"),
     ],
 )
-def test_clean_english(texts, fault, pattern):
-    for text in texts[:2500]:
+def test_clean_english(texts, texts_without_pronouns, fault, pattern):
+    for text in texts[:2500] + texts_without_pronouns:
         match = re.search(pattern, text)
         assert match is None, f"{fault}: {text[max(0, match.start() - 40) : match.end() + 20]!r}"
 
