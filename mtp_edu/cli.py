@@ -153,7 +153,8 @@ def parser() -> argparse.ArgumentParser:
         return one
 
     sub = sweep("induction", "Fig 7: names of two tokens, seen once and asked for again")
-    sub.add_argument("--shares", type=float, nargs="+", help="of training stories with such names (default 0.5 1; on a GPU 0.2 1)")
+    text = "of training stories with such names (default 0.5 1; on a GPU 0.2 1)"
+    sub.add_argument("--shares", type=float, nargs="+", help=text)
     sub.add_argument("--fixed-pairs", type=int, help="draw the training names from a list of so many")
     text = "characters are he and she, too (default: on a GPU); --no-pronouns: always their names"
     sub.add_argument("--pronouns", action=argparse.BooleanOptionalAction, default=None, help=text)

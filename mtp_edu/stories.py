@@ -239,7 +239,8 @@ class Teller:
 
     def name_hero(self, text: str, in_speech: bool) -> str:
         """The hero's name, or now and then "the girl", "the rabbit"."""
-        if self.pronouns and self.hero_named >= 2 and not in_speech and not text.endswith('" ') and self.random() < 0.22:
+        other_word = self.pronouns and self.hero_named >= 2 and not in_speech and not text.endswith('" ')
+        if other_word and self.random() < 0.22:
             return f"the {self.facts['kind']}"
         self.hero_named += 1
         return self.facts["A"]

@@ -133,7 +133,8 @@ class InductionTask:
             pairs, share = pairs[: self.fixed_pairs], self.share
         i = 0
         while True:
-            text = stories.story(3 * self.seed + SPLITS.index(split), i, self.pronouns)  # no story is told in two splits
+            seed = 3 * self.seed + SPLITS.index(split)  # no story is told in two splits
+            text = stories.story(seed, i, self.pronouns)
             draw = random.Random(f"mtp_edu induction {self.seed} {split} {i}").random
             if draw() < share:
                 text = _rename(text, pairs, draw)
