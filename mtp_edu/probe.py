@@ -57,6 +57,28 @@ def head_predictions(model: MultiTokenModel, tokens: Sequence[int], top_k: int =
     )
 
 
+def unfamiliar(tokenizer: Tokenizer, found: HeadPredictions) -> str | None:
+    """Whether a text is of a kind that the model has not learnt: "script", "language", or None.
+
+    Both are read from head 1's mean surprise S beside log2 V bits, the surprise of even guesses among all V tokens.
+    "script": S is above log2 V and more than half of the tokens are single bytes of characters beyond ASCII, which
+    is what a tokenizer falls back to where it has no pieces. "language": S is above 0.85 log2 V: another language, or
+    a kind of text far from the training data. Of the shipped models, own and related text (Python, C, JSON, English)
+    stays below 0.7 log2 V where it was trained on code, other languages start at 0.88, other scripts at 1.6. A text of
+    fewer than 12 tokens is not judged, nor one about which head 1 is as uncertain as it is surprised (an entropy above
+    0.85 log2 V): an untrained model expects nothing anywhere.
+    """
+    even = math.log2(tokenizer.vocab_size)
+    own, expected = (float(part[:-1, 0].mean()) / math.log(2) for part in (found.surprise, found.entropy))
+    if len(found.tokens) < 12 or expected > 0.85 * even:
+        return None
+    pieces = [tokenizer.token_bytes(token) for token in found.tokens]
+    fallen_back = sum(len(piece) == 1 and piece[0] >= 128 for piece in pieces)
+    if own > even and 2 * fallen_back > len(pieces):
+        return "script"
+    return "language" if own > 0.85 * even else None
+
+
 @dataclass(frozen=True)
 class Judged:
     """Drafts of heads 2..n against one truth, one number per head, each a share of the places that were judged.

@@ -1,9 +1,7 @@
 """How an ability forms in training: curves with the present point marked, and where attention heads look at it."""
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -11,10 +9,7 @@ from mtp_edu.experiments.induction import formed
 from mtp_edu.experiments.statistics import mean_so_far
 from mtp_edu.views import style
 from mtp_edu.views.attention import _UNSEEN, _WEIGHT
-from mtp_edu.views.html import HtmlFigure, figure, tag
-from mtp_edu.views.panels import Panel, _control, _slider
 from mtp_edu.views.run_plots import MEAN, across, canvas, finish, footnote, key, n_line, n_mark
-from mtp_edu.views.show import png, png_size
 
 MOST_CURVES = 6
 
@@ -91,67 +86,6 @@ def _check(points, curves, patterns, words, at) -> None:
     for name, weights in patterns.items():
         if np.shape(weights) != wanted:
             raise ValueError(f"{name!r} has shape {np.shape(weights)}: give (points, T, T), here {wanted}")
-
-
-class FormingPanel(Panel):
-    """A slider, two buttons and a player over the points of a training run, each drawn by `forming`.
-
-    Arguments as there; `at` is the point to begin with, and None takes the steepest: where the first curve rises most
-    from one point to the next. What is saved with the notebook is the present point as a picture.
-    """
-
-    def __init__(
-        self,
-        points: Sequence[int],
-        curves: Mapping[str, Sequence[float]],
-        patterns: Mapping[str, Sequence],
-        words: Sequence[str],
-        at: int | None = None,
-        against: str = "optimizer steps",
-    ) -> None:
-        if at is None:
-            rises = np.diff(next(iter(curves.values()), ()))
-            at = int(rises.argmax()) + 1 if len(rises) else 0
-        _check(points, curves, patterns, words, at)
-        self._given, self._against, self._drawn = (points, curves, patterns, words), against, {}
-        last = len(points) - 1
-        self.at = _slider("mtp-slider-point", "point", at, 0, last)
-        self.player = _control(widgets.Play(value=at, min=0, max=last, interval=700), "mtp-play")
-        self.link = widgets.jslink((self.player, "value"), (self.at, "value"))  # in the browser: it plays smoothly
-        self.back = _control(widgets.Button(description="◀ point"), "mtp-back")
-        self.forth = _control(widgets.Button(description="point ▶"), "mtp-forth")
-        for button, by in ((self.back, -1), (self.forth, 1)):
-            button.layout.width = "80px"
-            button.on_click(lambda _, by=by: self.move(by))
-        super().__init__([widgets.HBox([self.player, self.back, self.at, self.forth])])
-        self.at.observe(self.update, names="value")
-        self.update()
-
-    def move(self, by: int) -> None:
-        """Go some points on, or back."""
-        self.at.value = max(self.at.min, min(self.at.max, self.at.value + by))
-
-    def make(self) -> HtmlFigure:
-        picture, sides = self._png(self.at.value), png_size(self.static())
-        source, label = f"data:image/png;base64,{picture}", self.static().get_label()
-        return figure(tag("img", src=source, alt=label, width=str(sides["width"]), style="max-width:100%"), label)
-
-    def static(self) -> Figure:
-        """The present point as a figure, without controls."""
-        self._png(self.at.value)
-        return self._drawn[self.at.value][0]
-
-    def _png(self, at: int) -> str:
-        """Every point is drawn once: the slider then moves without delay."""
-        if at not in self._drawn:
-            drawn = forming(*self._given, at, self._against)
-            self._drawn[at] = drawn, b64encode(png(drawn)).decode("ascii")
-        return self._drawn[at][1]
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = super()._repr_mimebundle_(include, exclude)
-        del bundle["text/html"]  # a notebook that is not trusted drops pictures inside HTML
-        return bundle | {"image/png": self._png(self.at.value)}
 
 
 def runs_apart(

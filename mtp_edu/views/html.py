@@ -1,6 +1,7 @@
 """HTML by hand: the figure object that all HTML views return, and the few pieces that they are made of."""
 
 import html
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,9 +46,18 @@ def error(message: str) -> HtmlFigure:
     return figure(tag("div", escape(message), class_="mtp-error", role="alert"), message)
 
 
+def printable(token: str) -> str:
+    """A token that takes its own place and no other: a combining mark alone gets a circle to stand on, and characters
+    that show nothing or turn the direction of a whole line (control and format characters) are written as escapes."""
+    if token.isascii() and token.isprintable():
+        return token
+    own = [c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in token]
+    return "◌" * unicodedata.category(token[0]).startswith("M") + "".join(own) if token else token
+
+
 def visible(token: str) -> str:
-    """A token with its white space made visible: the text that tables show."""
-    return token.replace("\n", "↵").replace("\t", "⇥").replace(" ", "␣") or "∅"
+    """A printable token with its white space made visible: the text that tables show."""
+    return printable(token).replace("\n", "↵").replace("\t", "⇥").replace(" ", "␣") or "∅"
 
 
 def chip(text: str, head: int, title: str = "", struck: bool = False) -> str:

@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import ipywidgets as widgets
-
-from mtp_edu.meter import MemoryTimeline
+from mtp_edu.meter import Allocation, MemoryTimeline
 from mtp_edu.views import style
 from mtp_edu.views.html import HtmlFigure, escape, figure, head_name, legend, note, table, tag
-from mtp_edu.views.panels import Panel, _control, _slider
 
 DRAWN = {"activation": "activations", "logits": "logits", "temporary": "temporary"}  # kinds, in words
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "bytes"))
 _HEIGHT, _WIDTH, _AXIS = 190, 672, 64  # pixels of the bars together, and of the numbers beside them
+_BESIDE = 290  # width of the bars where two runs stand side by side
+_LARGEST = 6  # tensors that are listed one by one
 _EDGE = "border-left:1px solid rgba(128,128,128,.6)"
 SAMPLE = "display:inline-block;width:16px;height:16px;text-align:center;vertical-align:middle;"
 
@@ -123,10 +122,20 @@ def _ticks(top: float) -> tuple[float, int]:
     return step, max(1, math.ceil(top / step))
 
 
-def _chart(timeline: MemoryTimeline, bars: Sequence[_Bar], event: int, top: float) -> str:
-    """The stacked bars over the phases, the peak and the cursor marked."""
+def _peek(bar: _Bar) -> str:
+    """What a bar stands for, in words: hidden until it is pointed at or focused."""
+    parts = sorted(bar.parts.items(), key=lambda item: -item[1])
+    alive = ", ".join(f"{owner} {DRAWN[kind]} {size(count)}" for (owner, kind), count in parts) or "nothing"
+    where = f"<b>{escape(bar.phase)}</b>, events {bar.first + 1:,} to {bar.end:,}: up to {size(bar.bytes)}. "
+    return tag("span", f"{where}{escape(alive)}", class_="mtp-peek", style="display:none")
+
+
+def _chart(
+    timeline: MemoryTimeline, bars: Sequence[_Bar], event: int, top: float, room: int = _WIDTH, stops: bool = True
+) -> str:
+    """The stacked bars over the phases, the peak and the cursor marked. stops: the keyboard stops at every bar."""
     step, count = _ticks(top)
-    pixel, width, at = _HEIGHT / (step * count), max(4, min(16, _WIDTH // len(bars))), _at(bars, event)
+    pixel, width, at = _HEIGHT / (step * count), max(4, min(16, room // len(bars))) - 1, _at(bars, event)
     tick = f"height:{_HEIGHT / count:.2f}px;line-height:1;position:relative;top:-6px"
     unit, word = unit_of(step * count)
     labels = [tag("div", f"{step * i / unit:g} {word}", style=tick) for i in range(count, 0, -1)]
@@ -142,23 +151,28 @@ def _chart(timeline: MemoryTimeline, bars: Sequence[_Bar], event: int, top: floa
             low = high
         edge = "" if i and bars[i - 1].phase == bar.phase else _EDGE
         look = f"vertical-align:bottom;padding:0;{edge};background-size:100% {_HEIGHT / count:.2f}px"
-        cells.append(tag("td", *reversed(boxes), class_="mtp-time" + " mtp-now" * (i == at), style=look))
+        kind, stop = "mtp-time" + " mtp-now" * (i == at), "0" * stops
+        cells.append(tag("td", *reversed(boxes), _peek(bar), class_=kind, style=look, tabindex=stop))
     look = f"padding:0;text-align:center;{_EDGE};font-size:"
     for group in _phases(bars):
         verb = group[0].phase.split()[-1]
-        short = verb if len(group) * width >= 38 else {"forward": "fw", "backward": "bw"}.get(verb, verb)
+        wide = len(group) * (width + 1)
+        fits = wide >= (24 if verb == "loss" else 48)
+        short = verb if fits else verb[0] + "w" * (wide >= 16 and verb != "loss")
         verbs.append(tag("td", short, colspan=str(len(group)), title=group[0].phase, style=f"{look}10px"))
     for owner, same in groupby(bars, key=lambda bar: " ".join(bar.phase.split()[:-1]) or "all"):
         wide, head = len(list(same)), _head(owner)
-        words = head_name(head, short=wide * width < 62) if head else escape(owner)
+        words = head_name(head, short=wide * (width + 1) < 62) if head else escape(owner)
         owners.append(tag("td", words, colspan=str(wide), style=f"{look}12px"))
     here = f"here: {size(timeline.live(*DRAWN)[event])}"
     peak = _pointer(len(bars), _at(bars, timeline.peak_event), f"peak {size(timeline.peak)}", "▼")
     rows = [peak, *("".join(row) for row in (cells, verbs, owners)), _pointer(len(bars), at, here, "▲")]
     columns = f'<colgroup><col style="width:{_AXIS}px">' + f'<col style="width:{width}px">' * len(bars) + "</colgroup>"
-    look = f"table-layout:fixed;width:{_AXIS + width * len(bars)}px"
+    look = f"table-layout:fixed;width:{_AXIS + (width + 1) * len(bars) + 2}px"
     body = tag("tbody", *(tag("tr", row) for row in rows))
-    return tag("div", tag("table", columns, body, class_="mtp-table mtp-memory", style=look), class_="mtp-scroll")
+    drawn = tag("div", tag("table", columns, body, class_="mtp-table mtp-memory", style=look), class_="mtp-scroll")
+    hint = tag("div", "Point at a bar: what is alive at its fullest moment.", class_="mtp-hint mtp-first")
+    return tag("div", drawn, hint, class_="mtp-over")
 
 
 def _alive(timeline: MemoryTimeline, bars: Sequence[_Bar], event: int) -> str:
@@ -179,6 +193,36 @@ def _alive(timeline: MemoryTimeline, bars: Sequence[_Bar], event: int) -> str:
     return title + table(rows, names, "mtp-alive")
 
 
+def largest(timeline: MemoryTimeline, event: int, count: int = _LARGEST) -> list[tuple[int, Allocation]]:
+    """What fills most memory right after an event: (how many, one of them), for tensors of one size, birth and end.
+
+    Of the kinds that are drawn; the most bytes first.
+    """
+    groups: dict[tuple, list[Allocation]] = {}
+    for one in timeline.alive_at(event):
+        if one.kind in DRAWN:
+            groups.setdefault((one.bytes, one.kind, one.phase, _released(timeline, one)), []).append(one)
+    ordered = sorted(groups.values(), key=lambda group: -len(group) * group[0].bytes)
+    return [(len(group), group[0]) for group in ordered[:count]]
+
+
+def _released(timeline: MemoryTimeline, one: Allocation) -> str:
+    if one.died is None or one.died >= len(timeline.seconds):
+        return "stays"
+    return timeline.phase_at(one.died) or "between two phases"
+
+
+def _tensors(timeline: MemoryTimeline, event: int) -> str:
+    """The largest tensors: how large, what they are, when they were made and when they go."""
+    rows = []
+    for count, one in largest(timeline, event):
+        times = f"{count} × " * (count > 1)
+        cells = (times + size(one.bytes), one.kind, one.phase or "all", _released(timeline, one))
+        rows.append("".join(tag("td", escape(cell), class_="mtp-left") for cell in cells))
+    names = "".join(tag("th", name, class_="mtp-left") for name in ("largest", "kind", "made in", "released in"))
+    return table(rows, names, "mtp-alive") if rows else ""
+
+
 def _words(timeline: MemoryTimeline, bars: Sequence[_Bar], event: int) -> str:
     """The picture in words: the peak, the most that each phase held, and what is alive at the event."""
     lines = [f"peak {size(timeline.peak)} in {bars[_at(bars, timeline.peak_event)].phase}"]
@@ -189,18 +233,27 @@ def _words(timeline: MemoryTimeline, bars: Sequence[_Bar], event: int) -> str:
     return "\n".join([*lines, f"{now}: {size(sum(count for _, count in parts))} alive: {alive}"])
 
 
-def _twins(timelines: Mapping[str, MemoryTimeline], bars: Mapping[str, Sequence[_Bar]], events, top=0.0) -> HtmlFigure:
-    """Timelines one under the other on one scale of bytes, each with its cursor; a single one needs no name."""
-    top = max(top, *(timeline.peak for timeline in timelines.values()))
-    charts, tables, lines = [], [], []
+def _twins(
+    timelines: Mapping[str, MemoryTimeline],
+    bars: Mapping[str, Sequence[_Bar]],
+    events: Mapping[str, int],
+    top: float = 0.0,
+    chosen: str | None = None,
+    stops: bool = True,
+) -> HtmlFigure:
+    """Timelines side by side on one scale of bytes, each with its cursor; a single one needs no name.
+
+    chosen: the run whose cursor the controls move. stops: the keyboard stops at every bar.
+    """
+    top, every = max(top, *(timeline.peak for timeline in timelines.values())), list(timelines.values())
+    room, runs, lines = _BESIDE if len(every) > 1 else _WIDTH, [], []
     for name, timeline in timelines.items():
         about = timeline, bars[name], events[name]
-        title = tag("div", escape(name), class_="mtp-title") if name else ""
-        charts.append(title + _chart(*about, top))
-        side = "display:inline-block;vertical-align:top;margin-right:10px"
-        tables.append(tag("div", title, _alive(*about), style=side))
+        here = "▸ " * (name == chosen)
+        parts = [tag("div", here + escape(name), class_="mtp-title")] if name else []
+        parts += [_chart(*about, top, room, stops), _alive(*about), _tensors(timeline, events[name])]
+        runs.append(tag("div", *parts, class_="mtp-run", style="display:inline-block;vertical-align:top"))
         lines.append(f"{name}: {_words(*about)}" if name else _words(*about))
-    every = list(timelines.values())
     heads = sorted({a.owner for timeline in every for a in timeline.allocations if _head(a.owner)}, key=_head)
     rows = {"kept by the trunk": ("activation", ["trunk"]), "kept by a head": ("activation", heads),
             "its logits": ("logits", heads), "temporary": ("temporary", ["all"])}
@@ -211,7 +264,7 @@ def _twins(timelines: Mapping[str, MemoryTimeline], bars: Mapping[str, Sequence[
     gradients = before.get("gradient", 0) + max(every[0].live("gradient"))
     small = note(f"Not drawn: parameters {size(before.get('parameter', 0))}, their gradients {size(gradients)}. "
                  "A bar is the fullest moment of a stretch of events.")
-    return figure("".join([key, *charts, *tables, small]), "\n".join(lines))
+    return figure("".join([key, *runs, small]), "\n".join(lines))
 
 
 def memory_timeline(timeline: MemoryTimeline, event: int | None = None, top: float = 0.0) -> HtmlFigure:
@@ -226,54 +279,3 @@ def memory_timeline(timeline: MemoryTimeline, event: int | None = None, top: flo
     if not 0 <= event < len(timeline.seconds):
         raise ValueError(f"event = {event} is outside the timeline: use 0 to {len(timeline.seconds) - 1}")
     return _twins({"": timeline}, {"": bars}, {"": event}, top)
-
-
-class TimelinePanel(Panel):
-    """Recorded runs on one scale of bytes, such as naive and memory-efficient, to be stepped through.
-
-    timelines: name -> meter.MemoryTimeline. The slider moves the cursor of the run that is chosen, event by event; the
-    buttons go to the fullest moment of the phase before or after. Raises ValueError without timelines.
-    """
-
-    def __init__(self, timelines: Mapping[str, MemoryTimeline]) -> None:
-        if not timelines:
-            raise ValueError("there is no timeline to step through: pass {name: meter.memory(...)}")
-        self.timelines = dict(timelines)
-        self.bars = {name: _bars(timeline) for name, timeline in self.timelines.items()}
-        self.events = {name: timeline.peak_event for name, timeline in self.timelines.items()}
-        names = list(self.timelines)
-        self.which = _control(widgets.ToggleButtons(options=names, value=names[-1]), "mtp-which")
-        self.event = _slider("mtp-slider-event", "event", 1, 1, 1)
-        self.event.layout.width = "420px"
-        self.back = _control(widgets.Button(description="◀ phase"), "mtp-back")
-        self.forth = _control(widgets.Button(description="phase ▶"), "mtp-forth")
-        super().__init__([self.which, widgets.HBox([self.back, self.event, self.forth])])
-        self.back.on_click(lambda _: self.jump(-1))
-        self.forth.on_click(lambda _: self.jump(1))
-        self.which.observe(self.choose, names="value")
-        self.event.observe(self.move, names="value")
-        self.choose()
-
-    def choose(self, *_) -> None:
-        """Give the slider to the run that is chosen, where that run's cursor was left."""
-        name = self.which.value
-        self.event.unobserve(self.move, names="value")
-        self.event.max = len(self.timelines[name].seconds)
-        self.event.value = self.events[name] + 1
-        self.event.observe(self.move, names="value")
-        self.update()
-
-    def move(self, *_) -> None:
-        """Put the cursor where the slider is."""
-        self.events[self.which.value] = self.event.value - 1
-        self.update()
-
-    def jump(self, step: int) -> None:
-        """Go to the fullest moment of the next phase, or of the one before."""
-        groups, event = _phases(self.bars[self.which.value]), self.events[self.which.value]
-        at = next(i for i, group in enumerate(groups) if event < group[-1].end)
-        group = groups[max(0, min(len(groups) - 1, at + step))]
-        self.event.value = 1 + max(group, key=lambda bar: bar.bytes).fullest
-
-    def make(self) -> HtmlFigure:
-        return _twins(self.timelines, self.bars, self.events)

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 
 from mtp_edu.views.figures import target_table
-from mtp_edu.views.head_view import head_view
-from mtp_edu.views.html import HtmlFigure, error, figure, note
-from mtp_edu.views.race import race
+from mtp_edu.views.html import HtmlFigure, error, figure
 
 
 class Panel:
@@ -95,72 +93,3 @@ class TargetsPanel(Panel):
 
     def make(self) -> HtmlFigure:
         return target_table(self.tokens, self.n.value, self.position.value, self.across)
-
-
-class HeadExplorer(Panel):
-    """Type a sentence; see under each token what every head predicted for it."""
-
-    def __init__(self, model, tokenizer, text: str, top_k: int = 5):
-        self.model, self.tokenizer, self.top_k = model, tokenizer, top_k
-        self.text = _textarea("mtp-text", text)
-        self.button = _control(widgets.Button(description="Show predictions", button_style="primary"), "mtp-show")
-        super().__init__([self.text, self.button])
-        self.button.on_click(self.update)
-        self.update()
-
-    def make(self) -> HtmlFigure:
-        from mtp_edu.probe import head_predictions
-
-        tokens = self.tokenizer.encode(self.text.value)
-        if len(tokens) < 2:
-            raise ValueError("Type a few words first: there must be at least two tokens.")
-        tokens = tokens[: self.model.cfg.max_seq_len]
-        return head_view(head_predictions(self.model, tokens, top_k=self.top_k), self.tokenizer.token_text)
-
-
-class DecodingRace(Panel):
-    """Let plain and self-speculative decoding continue a prompt, each alone and best of three, and replay both."""
-
-    def __init__(self, model, tokenizer, prompt: str, max_new_tokens: int = 64, speed: float | None = None):
-        self.model, self.tokenizer, self.speed = model, tokenizer, speed
-        n, room = model.cfg.n_future, model.cfg.max_seq_len
-        if n < 2:
-            raise ValueError(f"n_future = {n}: the model drafts nothing; train one with n_future of at least 2")
-        self.prompt = _textarea("mtp-prompt", prompt)
-        most = room // 2
-        self.length = _slider("mtp-slider-tokens", "new tokens", min(max_new_tokens, most), 2, most, live=False)
-        self.heads = _slider("mtp-slider-heads", "heads used", n, 2, n)
-        self.button = _control(widgets.Button(description="Run the race", button_style="primary"), "mtp-run")
-        super().__init__([self.prompt, widgets.HBox([self.length, self.heads, self.button])])
-        self.button.on_click(self.run)
-        self.update()
-
-    def run(self, *_) -> None:
-        """Measure and replay with the controls as they stand."""
-        self.button.disabled = True
-        self.output.value = figure(note("measuring both decoders …"), "measuring").html
-        try:
-            self.update()
-        finally:
-            self.button.disabled = False
-
-    def make(self) -> HtmlFigure:
-        from mtp_edu.decode import generate
-
-        prompt, tok = self.prompt.value, self.tokenizer
-        ids, room = tok.encode(prompt), self.model.cfg.max_seq_len - self.length.value
-        if not ids:
-            raise ValueError("The prompt is empty: type a few words to go on from.")
-        if len(ids) > room:
-            raise ValueError(f"The prompt has {len(ids)} tokens; with {self.length.value} new ones the model has room "
-                             f"for {room}. Shorten it or ask for fewer tokens.")
-
-        def fastest(**method):
-            """The best of three: the first pays for caches, and any may be disturbed by other programs."""
-            runs = [generate(self.model, ids, max_new_tokens=self.length.value, stop_ids=(tok.eos_id,), **method)
-                    for _ in range(3)]
-            return min(runs, key=lambda run: run.seconds)
-
-        plain = fastest(method="autoregressive")
-        speculative = fastest(method="self-speculative", n_future=self.heads.value)
-        return race(plain, speculative, tok.token_text, self.speed, prompt)

@@ -21,6 +21,12 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
+def clicks_while_busy() -> bool:
+    """True where a button can be heard while a cell runs: since ipykernel 7, JupyterLab's widgets have a subshell."""
+    kernel = sys.modules.get("ipykernel")
+    return kernel is not None and kernel.version_info[0] >= 7
+
+
 def teach_notebook() -> None:
     """Let a figure that ends a cell show itself as a PNG, with its label as text; IPython knows pyplot's only."""
     if in_notebook():

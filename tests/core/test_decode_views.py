@@ -2,12 +2,13 @@
 
 import re
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 import torch
 from core.figure_reader import Reader
-from core.small_models import riddle, trained_model
+from core.small_models import loud_model, riddle, trained_model
 from core.test_bench_decode import minimal, way
 
 import mtp_edu as mtp
@@ -15,7 +16,7 @@ from mtp_edu import meter, probe, views
 from mtp_edu.decode import BlockDecoder, DraftTree, TreeDecoder
 from mtp_edu.views import decoding as pictures
 from mtp_edu.views import style
-from mtp_edu.views.decode_steps import EMPTY, GONE, KEPT, cache_states, origins
+from mtp_edu.views.decode_steps import EMPTY, GONE, KEPT, PHASES, cache_before, cache_states, origins, recording
 
 PROMPT = riddle(1, 9, seed=1003)[0].tolist()  # a text in which every number of drafts is accepted
 TREE = DraftTree.full([3, 2, 1])
@@ -160,7 +161,121 @@ def test_what_cannot_be_drawn_is_refused():
             views.step_view(PROMPT, *arguments)
 
 
+# ---- phases
+
+
+@pytest.mark.parametrize("tree", [None, TREE], ids=["line", "tree"])
+def test_a_phase_hides_what_comes_later(tree):
+    out = written(tree)
+    at = next(i for i, step in enumerate(out.steps) if step.accepted == 1)
+    whole, texts = views.step_view(PROMPT, out, at, letter, tree), []
+    for i, phase in enumerate(PHASES):
+        figure = views.step_view(PROMPT, out, at, letter, tree, phase=phase)
+        page = Reader(figure)
+        struck = [attrs for _, attrs in page.elements if "line-through" in attrs.get("style", "")]
+        assert bool(struck) == (i >= 1), phase
+        for words in ("drafts kept", "head 1 adds" if tree else "committed: "):
+            assert (words in figure.text) == (i >= 2), (phase, words)
+        marked = [attrs for _, attrs in page.elements if "mtp-now" in attrs.get("class", "").split()]
+        assert marked and figure.text.count("[?]") == (i < 2)
+        texts.append(figure.text)
+    assert len({*texts}) == len(texts) - (tree is not None) and texts[-1] == whole.text
+    with pytest.raises(ValueError, match="phase='end' must be one of"):
+        views.step_view(PROMPT, out, at, letter, tree, phase="end")
+
+
+def test_each_row_is_filled_in_its_phase():
+    out, own = written(), {"the block": 0, "① head 1 says": 1, "so it is": 1, "committed": 2, "next block": 3}
+    own |= {"cache before": 0, "cache after": 3}
+    for at in range(len(out.steps) - 1):
+        for i, phase in enumerate(PHASES):
+            rows = rows_of(views.step_view(PROMPT, out, at, letter, phase=phase))
+            filled = {name.removeprefix("▸ "): any(cells) for name, cells in rows.items()}
+            assert {name: filled[name] for name in own} == {name: since <= i for name, since in own.items()}
+            assert {name[2:] for name in rows if name.startswith("▸")} >= {n for n, since in own.items() if since == i}
+
+
+def test_the_pace_is_the_tokens_of_every_forward_so_far():
+    out = written()
+    for at in (0, 3, len(out.steps) - 1):
+        for phase, done in (("verify", at), ("commit", at + 1)):
+            figure = views.step_view(PROMPT, out, at, letter, phase=phase)
+            titles = [attrs["title"] for _, attrs in Reader(figure).with_class("mtp-bar")]
+            counts = [len(step.tokens) for step in out.steps]
+            said = [int(title.split(": ")[1].split()[0]) for title in titles if ":" in title]
+            assert said == counts[:done] and len(titles) == len(counts)
+            if done:
+                assert f"({sum(counts[:done]) / done:.2f} tokens per forward)" in figure.text
+    assert f"({out.tokens_per_forward:.2f} tokens per forward)" in figure.text
+
+
+# ---- sampled steps: the numbers that decided
+
+
+def weighed(acceptance):
+    odds = []
+    rule = recording(acceptance, odds)
+    out = mtp.generate(trained_model(), PROMPT, LIMIT, temperature=1.5, seed=7, acceptance=rule)
+    return out, odds
+
+
+@pytest.mark.parametrize("acceptance", ["lossless", "typical"])
+def test_the_recorded_numbers_decide_as_the_rule_did(acceptance):
+    out, odds = weighed(acceptance)
+    again = mtp.generate(trained_model(), PROMPT, LIMIT, temperature=1.5, seed=7, acceptance=acceptance)
+    assert out.tokens == again.tokens and len(odds) == len(out.steps)
+    seen = set()
+    for at, (step, one) in enumerate(zip(out.steps, odds)):
+        if acceptance == "lossless":
+            verdicts = [u < p / q for p, q, u in zip(one.p, one.q, one.u)]
+        else:
+            verdicts = [p > asked for p, asked in zip(one.p, one.asked)]
+        assert (verdicts + [False]).index(False) == step.accepted
+        assert one.residual == (acceptance == "lossless" and step.accepted < 3) and 0 < one.own <= 1 + 1e-9
+        rows = rows_of(views.step_view(PROMPT, out, at, letter, odds=one))
+        start = rows["the block"].index(letter(step.block[0]), 3)
+        looked_at = min(step.accepted + 1, 3)
+        shown = rows["p(x) of head 1"][start + 1 : start + 4]
+        assert shown == [f"{p:.2f}" for p in one.p[:looked_at]] + [""] * (3 - looked_at)
+        if acceptance == "lossless":
+            assert rows["u"][start + 1 : start + 1 + looked_at] == [f"{u:.2f}" for u in one.u[:looked_at]]
+            ratio = [f"{p / q:.2f}" for p, q in zip(one.p, one.q)]
+            assert rows["p/q"][start + 1 : start + 1 + looked_at] == ratio[:looked_at]
+        drawn = [cell for cell in rows["① head 1 draws"] if cell and not cell.startswith("(")]
+        assert drawn == [letter(step.verdicts[step.accepted])]
+        seen.add(step.accepted)
+    assert {0, 1, 3} <= seen
+
+
+def test_the_chance_of_the_own_token_is_that_of_what_it_was_drawn_from():
+    """By hand: p and q over three tokens, the only draft refused."""
+    odds = []
+    p, q = torch.tensor([[[0.2, 0.5, 0.3], [1.0, 0, 0]]]), torch.tensor([[[0.6, 0.1, 0.3]]])
+    kept, following = recording("lossless", odds)(p, q, torch.tensor([[0]]), torch.tensor([[0.9, 0.5]]))
+    assert (int(kept), int(following)) == (0, 1)  # p has more than q at token 1 only
+    assert odds[0].own == pytest.approx(1) and odds[0].residual
+    assert (odds[0].p, odds[0].q) == (pytest.approx((0.2,)), pytest.approx((0.6,)))
+    recording("typical", odds)(p, q, torch.tensor([[0]]), torch.tensor([[0.9, 0.5]]))
+    assert odds[1].own == pytest.approx(1) and not odds[1].residual  # kept: drawn behind it, where token 0 is certain
+
+
 # ---- the cache
+
+
+@pytest.mark.parametrize("how", [{}, {"n_future": 2}, {"method": "tree", "tree": TREE}], ids=["line", "two", "tree"])
+def test_what_a_step_finds_void_is_what_lies_there(how, monkeypatch):
+    """From a step's position on, an entry of the text is not zero exactly where the strip says void."""
+    steps, there, void = [], set(), 0
+    for step, decoder in watched(monkeypatch, **how):
+        steps.append(step)
+        found = cache_before(steps, len(steps) - 1, tree="tree" in how)
+        if len(steps) > 1:
+            assert {*found} == {place for place in there if place >= step.position}
+            assert {*found.values()} <= {GONE}
+            void += len(found)
+        keys = next(decoder.caches()).keys[0, :, : decoder.places]
+        there = {place for place in range(decoder.places) if keys[:, place].any()}
+    assert void > 10
 
 
 def watched(monkeypatch, **how):
@@ -232,22 +347,54 @@ def test_origins_name_the_head_that_drafted():
 
 @pytest.fixture
 def panel():
-    return views.DecodingSteps(trained_model(), Letters(), text_of(PROMPT), max_new_tokens=30)
+    return views.StepThrough(trained_model(), Letters(), text_of(PROMPT), max_new_tokens=30)
 
 
 def test_the_panel_steps_through_and_stops_at_the_ends(panel):
     count = len(panel.generation.steps)
-    assert panel.at.max == panel.player.max == count > 5
+    assert panel.at.max == count > 5 and panel.player.max == 4 * count - 1
     assert panel.static().text.splitlines()[1].startswith(f"step 1 of {count}:")
     panel.forth.click()
     panel.forth.click()
     assert panel.at.value == 3 and f"step 3 of {count}:" in panel.static().text
     panel.back.click()
-    assert f"step 2 of {count}:" in panel.static().text and panel.output.value == panel.static().html
+    assert f"step 2 of {count}:" in panel.static().text and f"step 2 of {count}:" in panel.output.value
     panel.move(-100)
-    assert panel.at.value == 1
+    assert panel.at.value == 1 and panel.phase.value == 0
     panel.move(1000)
-    assert panel.at.value == count and "the text ends here" in panel.static().text
+    assert panel.at.value == count and panel.phase.value == 3 and "the text ends here" in panel.static().text
+
+
+def test_phases_are_walked_one_by_one_and_every_control_leads(panel):
+    seen = []
+    for _ in range(6):
+        seen.append((panel.at.value, panel.phase.value, panel.player.value))
+        panel.phase_forth.click()
+    assert seen == [(1, 0, 0), (1, 1, 1), (1, 2, 2), (1, 3, 3), (2, 0, 4), (2, 1, 5)]
+    panel.phase_back.click()
+    panel.phase_back.click()
+    assert (panel.at.value, panel.phase.value, panel.player.value) == (2, 0, 4)
+    panel.phase.value = 2
+    assert panel.player.value == 6 and "To the text go" in panel.output.value
+    panel.at.value = 5
+    assert panel.player.value == 18 and panel.phase.value == 2, "the phase stays"
+    panel.player.value = 21  # as the player does in the browser
+    assert (panel.at.value, panel.phase.value) == (6, 1) and "so it is" in panel.output.value
+
+
+def test_a_draw_can_be_repeated_and_made_anew(panel):
+    assert panel.temperature.disabled and panel.again.disabled and not panel.odds
+    panel.way.value = "sampled, lossless"
+    first = panel.generation.tokens
+    plain = mtp.generate(trained_model(), panel.ids, panel.length, temperature=1.0, seed=0, stop_ids=11)
+    assert first == plain.tokens and len(panel.odds) == len(panel.generation.steps)
+    assert not panel.again.disabled and "q(x), drawn with" in panel.output.value
+    panel.again.click()
+    assert panel.generation.tokens != first
+    panel.way.value = "sampled, typical"
+    assert "asked of p(x)" in panel.output.value and "q(x), drawn with" not in panel.output.value
+    panel.way.value = "greedy"
+    assert panel.again.disabled and "p(x)" not in panel.output.value
 
 
 def test_another_number_of_heads_writes_anew(panel):
@@ -273,16 +420,31 @@ def test_the_panel_says_what_is_wrong_and_recovers(panel):
 def test_the_panel_leaves_a_static_twin(panel):
     bundle = panel._repr_mimebundle_()
     assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
-    assert bundle["text/plain"] == panel.static().text
+    whole = views.step_view(panel.ids, panel.generation, 0, letter)
+    assert panel.phase.value == 0 and bundle["text/plain"] == repr(panel) == whole.text, "the whole step, not a phase"
+    assert bundle["text/html"] == whole.html != panel.output.value
+
+
+def test_a_move_takes_less_than_a_tenth_of_a_second_in_a_long_text():
+    model = loud_model(vocab_size=12, dim=16, n_layers=3, n_future=2, max_seq_len=1100)
+    panel, times = views.StepThrough(model, Letters(), text_of([1, 2, 3, 4, 5] * 200), max_new_tokens=60), []
+    for place in (5, 40, 90):
+        start = time.process_time()  # other programs may run beside
+        panel.player.value = place
+        times.append(time.process_time() - start)
+    assert len(panel.ids) == 1000 and min(times) < 0.1, times
 
 
 def test_the_panel_takes_a_tree():
-    panel = views.DecodingSteps(trained_model(), Letters(), text_of(PROMPT), max_new_tokens=30, tree=TREE, at=2)
+    panel = views.StepThrough(trained_model(), Letters(), text_of(PROMPT), max_new_tokens=30, tree=TREE, at=2)
     assert panel.generation.method == "tree" and "tree of 16 nodes" in panel.static().text
     assert panel.at.value == 2
     one = mtp.MultiTokenModel(mtp.ModelConfig(vocab_size=12, dim=16, n_layers=2, n_future=1))
     with pytest.raises(ValueError, match="drafts nothing"):
-        views.DecodingSteps(one, Letters(), "abc")
+        views.StepThrough(one, Letters(), "abc")
+    for wrong, drafts in (("fast", None), ("sampled, typical", TREE)):
+        with pytest.raises(ValueError, match="must be one of"):
+            views.StepThrough(trained_model(), Letters(), "abc", way=wrong, tree=drafts)
 
 
 # ---- charts

@@ -1,10 +1,10 @@
-"""How an ability forms, drawn: the present point marked in every curve, patterns as given, controls that move."""
+"""How an ability forms, drawn: the present point marked in every curve, patterns as given, runs apart."""
 
 import numpy as np
 import pytest
 
 from mtp_edu.experiments.statistics import mean_interval
-from mtp_edu.views.forming import FormingPanel, forming, runs_apart
+from mtp_edu.views.forming import forming, runs_apart
 
 POINTS = [1, 10, 20, 30]
 CURVES = {"accuracy": [0.0, 0.1, 0.7, 0.9], "score": [0.2, 0.3, 0.35, 1.0]}
@@ -52,28 +52,8 @@ def test_the_present_point_is_marked_and_its_patterns_shown():
 )
 def test_what_does_not_fit_is_refused(changed, message):
     given = {"points": POINTS, "curves": CURVES, "patterns": patterns(), "words": WORDS, "at": 0} | changed
-    for view in (forming, FormingPanel):
-        with pytest.raises(ValueError, match=message):
-            view(**given)
-
-
-def test_the_panel_begins_at_the_steepest_point_and_moves():
-    panel = FormingPanel(POINTS, CURVES, patterns(), WORDS)
-    assert panel.at.value == 2 and "After 20 optimizer steps" in repr(panel)
-    first = panel._repr_mimebundle_()
-    panel.forth.click()
-    assert panel.at.value == 3 and "accuracy 0.90" in panel.output.value
-    panel.forth.click()
-    assert panel.at.value == 3, "no further than the last"
-    last = panel._repr_mimebundle_()
-    assert last["image/png"] != first["image/png"] and "text/html" not in last
-    assert panel.static().get_label() == last["text/plain"] == "After 30 optimizer steps: accuracy 0.90, score 1.00"
-    drawn = panel.static()
-    panel.at.value = 0
-    panel.back.click()
-    assert panel.at.value == 0 and "accuracy 0.00" in panel.output.value
-    panel.at.value = 3
-    assert panel.static() is drawn, "a point is drawn once"
+    with pytest.raises(ValueError, match=message):
+        forming(**given)
 
 
 def test_runs_apart_draws_every_run_and_the_ends_of_all():

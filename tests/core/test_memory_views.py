@@ -12,7 +12,7 @@ import mtp_edu as mtp
 from mtp_edu import meter, views
 from mtp_edu.meter import Allocation, MemoryTimeline
 from mtp_edu.views import style
-from mtp_edu.views.memory import DRAWN, size
+from mtp_edu.views.memory import DRAWN, largest, size
 
 
 class Page(HTMLParser):
@@ -177,9 +177,9 @@ def test_nonsense_is_refused():
     with pytest.raises(ValueError, match="event = -1"):
         views.memory_timeline(spike(), event=-1)
     with pytest.raises(ValueError, match="no timeline"):
-        views.TimelinePanel({})
+        views.MemoryTimeline({})
     with pytest.raises(ValueError, match="empty"):
-        views.TimelinePanel({"a": empty})
+        views.MemoryTimeline({"a": empty})
 
 
 def test_a_run_without_phases_is_drawn_as_one():
@@ -192,7 +192,7 @@ def test_a_run_without_phases_is_drawn_as_one():
 
 
 def twins():
-    return views.TimelinePanel({"naive": recorded("naive"), "memory-efficient": recorded()})
+    return views.MemoryTimeline({"naive": recorded("naive"), "memory-efficient": recorded()})
 
 
 def test_twins_share_the_scale_and_start_at_their_peaks():
@@ -206,6 +206,7 @@ def test_twins_share_the_scale_and_start_at_their_peaks():
     for name, timeline in panel.timelines.items():
         assert f"{name}: peak {size(timeline.peak)} in " in panel.static().text
     assert panel.which.value == "memory-efficient" and panel.event.value == recorded().peak_event + 1
+    assert "▸ memory-efficient" in panel.output.value and "▸ naive" not in panel.output.value, "whose cursor it is"
 
 
 def test_the_slider_moves_the_cursor_of_the_chosen_run_only():
@@ -238,6 +239,71 @@ def test_the_buttons_go_to_the_fullest_moment_of_each_phase():
     panel.back.click()
     event = panel.event.value - 1
     assert timeline.phase_at(event) == name and levels[event] == max(levels[first:end])
+
+
+def test_the_player_goes_from_bar_to_bar_and_the_peak_is_a_button_away():
+    panel, timeline = twins(), recorded()
+    assert panel.player.max == len(Page(panel.static()).bars()[1]) - 1
+    panel.player.value = 0  # as the player does in the browser
+    levels = timeline.live(*DRAWN)
+    first = panel.bars["memory-efficient"][0]
+    assert panel.event.value - 1 == max(range(first.end), key=levels.__getitem__)
+    panel.event.value = len(timeline.seconds)
+    assert panel.player.value == panel.player.max, "the player goes on from where the slider stands"
+    panel.peak.click()
+    assert panel.event.value == timeline.peak_event + 1 and f"here: {size(timeline.peak)}" in panel.output.value
+    panel.which.value = "naive"
+    assert panel.player.max == len(panel.bars["naive"]) - 1
+    assert panel.player.value == next(
+        i for i, bar in enumerate(panel.bars["naive"]) if recorded("naive").peak_event < bar.end
+    )
+
+
+def test_pointing_at_a_bar_says_what_it_stands_for():
+    timeline = recorded("naive")
+    html = views.memory_timeline(timeline).html
+    peeks = [re.sub(r"<[^>]*>", "", one) for one in re.findall(r'<span class="mtp-peek"[^>]*>(.*?)</span>', html)]
+    assert len(peeks) == len(Page(views.memory_timeline(timeline)).bars()[0])
+    ranges = [re.search(r"events ([\d,]+) to ([\d,]+):", one).groups() for one in peeks]
+    ranges = [tuple(int(number.replace(",", "")) for number in pair) for pair in ranges]
+    assert all(end + 1 == start for (_, end), (start, _) in zip(ranges, ranges[1:]))
+    (peak,) = [p for p, (start, end) in zip(peeks, ranges) if start <= timeline.peak_event + 1 <= end]
+    assert f"up to {size(timeline.peak)}." in peak
+    for (owner, kind), count in timeline.composition().items():
+        if kind in DRAWN:
+            assert f"{owner} {DRAWN[kind]} {size(count)}" in peak
+    hidden = re.findall(r'class="mtp-peek" style="([^"]*)"', html)
+    assert {*hidden} == {"display:none"}, "also where the style sheet is lost"
+
+
+def test_the_keyboard_stops_at_bars_where_there_is_no_kernel_only():
+    panel = twins()
+    bars = sum(map(len, Page(panel.static()).bars()))
+    assert panel.output.value.count('tabindex="0"') == 0, "the panel has a slider for that"
+    for html in (panel.static().html, panel._repr_mimebundle_()["text/html"]):
+        assert html.count('tabindex="0"') == bars
+
+
+def test_the_largest_tensors_are_listed_with_their_birth_and_end():
+    timeline = spike()
+    (_, logits), (_, trunk), *_ = largest(timeline, 433)
+    assert (logits.bytes, logits.born, trunk.bytes, trunk.kind) == (3_000_000, 433, 2_000_000, "activation")
+    rows = [[cell[1] for cell in row] for row in Page(views.memory_timeline(timeline, 433)).rows]
+    assert ["3.00 MB", "logits", "head 1 loss", "head 1 loss"] in rows
+    assert ["2.00 MB", "activation", "trunk forward", "stays"] in rows
+    assert not any("9.00 MB" in row for row in rows), "gradients are not drawn"
+    real = recorded("naive")
+    groups = largest(real, real.peak_event, count=1000)
+    alive = [one.bytes for one in real.alive_at(real.peak_event) if one.kind in DRAWN]
+    assert sum(count * one.bytes for count, one in groups) == sum(alive) and max(count for count, _ in groups) > 1
+    rows, phases = [[cell[1] for cell in row] for row in Page(views.memory_timeline(real)).rows], set()
+    for _, one in groups[:6]:
+        made, released = one.phase, real.phase_at(one.died) if one.died is not None else "stays"
+        assert any(row[1:] == [one.kind, made, released] for row in rows if len(row) == 4)
+        phases |= {(made, released)}
+    assert any(made != released for made, released in phases)
+    totals = [count * one.bytes for count, one in groups]
+    assert totals == sorted(totals, reverse=True)
 
 
 def test_a_step_takes_less_than_a_tenth_of_a_second():

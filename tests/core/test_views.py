@@ -2,8 +2,10 @@
 
 import ast
 import re
+import signal
+import sys
 from itertools import pairwise
-from math import exp
+from math import exp, log
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,7 +39,10 @@ def predictions(text="the fox ran", n=3, top_k=4):
                 if k < 3:
                     ids[t, k - 1, k - 1] = tokens[t + k]
     share = torch.tensor([0.5, 0.25, 0.15, 0.1]).expand(length, n, top_k)
-    return SimpleNamespace(tokens=tokens, n_future=n, top_ids=ids, top_probabilities=share, target_rank=rank)
+    loss = torch.full((length, n), float("nan"))
+    loss[rank >= 0] = (torch.arange(n) + 1.0).expand(length, n)[rank >= 0] * log(2)  # head k: k bits
+    return SimpleNamespace(tokens=tokens, n_future=n, top_ids=ids, top_probabilities=share, target_rank=rank,
+                           surprise=loss, entropy=torch.full((length, n), 2.5 * log(2)))  # fmt: skip
 
 
 def generation(text, blocks, seconds, k, method):
@@ -120,6 +125,45 @@ def contrast(a, b):
 def test_head_colours_can_be_read(head, dark):
     assert contrast(style.colour(head, dark), style.PAPER_DARK if dark else style.PAPER) >= 4.5
     assert contrast(style.tint(head, dark), style.INK_DARK if dark else style.INK) >= 7
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_ink_can_be_read_on_everything_that_lies_under_it(dark):
+    """JupyterLab's page and its second layer (tips), the stripes of its tables, our neutral chips."""
+    ink, muted = (style.INK_DARK, "#b3b3b3") if dark else (style.INK, style.MUTED)
+    pages = ("#111111", "#212121") if dark else ("#ffffff", "#f5f5f5")
+    neutral = style.NEUTRAL_DARK if dark else style.NEUTRAL
+    for page in (*pages, neutral):
+        assert contrast(ink, page) >= 7 and contrast(muted, page) >= 4.5
+    for head in range(1, 9):
+        assert min(contrast(style.colour(head, dark), page) for page in pages[: 1 + dark]) >= 4.5
+        assert contrast(style.colour(head, dark), style.tint(head, dark)) >= 3, "the edge of a chip"
+
+
+HEX = r"(#[0-9a-f]{6}|#[0-9a-f]{3})\b"
+
+
+def test_every_pair_of_colours_that_is_written_down_can_be_read():
+    """Rules of the style sheet and inline styles with a background and a text colour of their own."""
+    folder = Path(style.__file__).parent
+    rules = re.findall(r"\{([^{}]*)\}", (folder / "style.css").read_text(encoding="utf-8"))
+    texts = [line for path in folder.glob("*.py") for line in path.read_text(encoding="utf-8").splitlines()]
+    seen = 0
+    for text in [*rules, *texts]:
+        under = re.search(rf"background(?:-color)?:\s*{HEX}", text)
+        ink = re.search(rf"(?<![-\w])color:\s*{HEX}", text)
+        if under and ink:
+            pair = [one if len(one) == 7 else "#" + "".join(2 * c for c in one[1:]) for one in (under[1], ink[1])]
+            assert contrast(*pair) >= 4.5, text
+            seen += 1
+    assert seen >= 3
+
+
+def test_the_keyboard_s_place_is_seen_and_motion_can_be_switched_off():
+    focus = re.search(r"([^{}]*:focus-visible[^{}]*)\{([^}]*)\}", style.CSS)
+    assert "button" in focus[1] and ".noUi-handle" in focus[1] and "outline: 2px solid" in focus[2]
+    calm = re.search(r"@media \(prefers-reduced-motion: reduce\) \{\s*([^@]*?)\}\s*\}", style.CSS)[1]
+    assert ".mtp-panel *" in calm and ".mtp-fig *" in calm and "animation: none !important" in calm
 
 
 def test_contrast_formula_itself():
@@ -231,8 +275,10 @@ def test_head_view_says_right_near_wrong():
     assert style.tint(1) in right and "dashed" in near and "line-through" in wrong  # told by line as well as by colour
     lines = figure.text.splitlines()
     assert lines[0] == "text   the␣fox␣ran" and lines[1] == "head 1  " + "✓" * 10 and lines[2] == "head 2   " + "≈" * 9
-    assert "head 1: 100 % right, 100 % in the top 4" in lines and "head 2: 0 % right, 100 % in the top 4" in lines
-    assert "head 3: 0 % right, 0 % in the top 4" in lines
+    bits = "mean surprise {}.00 bits, mean entropy 2.50 bits"
+    assert f"head 1: 100% right, 100% in the top 4, {bits.format(1)}" in lines
+    assert f"head 2: 0% right, 100% in the top 4, {bits.format(2)}" in lines
+    assert f"head 3: 0% right, 0% in the top 4, {bits.format(3)}" in lines
 
 
 def test_head_view_panels_are_hidden_without_the_style_sheet():
@@ -240,19 +286,70 @@ def test_head_view_panels_are_hidden_without_the_style_sheet():
     tips, tokens = page.with_class("mtp-tip"), page.with_class("mtp-token")
     assert len(tips) == len(tokens) == 11
     assert all(attrs["style"] == "display:none" for _, attrs in tips)
-    assert all(attrs["tabindex"] == "0" and attrs["title"] for _, attrs in tokens)
-    assert "head 2 at h, near: q 50% · e 25% · q 15%" not in page.text  # a title, not text
-    assert "t 50%" in page.text or "h 50%" in page.text
+    assert all(attrs["tabindex"] == "0" and attrs["role"] == "group" for _, attrs in tokens)
+    assert tokens[0][1]["aria-label"] == "t: the first token"
+    assert tokens[2][1]["aria-label"] == "e: head 1 right, 1.0 bits, head 2 near, 2.0 bits"
+    assert "h\xa050%" in page.text and "the text had not begun" in page.text
 
 
-def test_head_view_breaks_lines_and_cuts():
+@pytest.mark.parametrize("view, bits", [("surprise", (1, 2, 3)), ("entropy", (2.5, 2.5, 2.5))])
+def test_head_view_draws_bits_as_bars(view, bits):
+    figure = views.head_view(predictions(), letter, view, vocab_size=4)  # a full bar is 2 bits
+    page = Reader(figure)
+    assert not page.with_class("mtp-right") and not page.with_class("mtp-wrong")
+    inside = {head: page.with_class("mtp-bits", f"mtp-ink{head}") for head in (2, 3)}  # head 1's are in the legend too
+    assert [len(inside[head]) for head in (2, 3)] == [9, 8]
+    for head in (2, 3):
+        look = inside[head][0][1]["style"]
+        assert f"border-bottom:21px solid {style.colour(head)}" in look
+        assert ("dotted" in look) == (bits[head - 1] > 2)  # a cut bar says so
+    half = views.head_view(predictions(), letter, view, vocab_size=2**10)
+    look = Reader(half).with_class("mtp-bits", "mtp-ink2")[0][1]["style"]
+    assert look.startswith(f"border-bottom:{round(2.1 * bits[1])}px")
+    assert half.text.splitlines()[2] == "head 2   " + {"surprise": "▂", "entropy": "▃"}[view] * 9
+
+
+def test_head_view_has_pages_that_end_at_words():
     long = predictions("word " * 40)
-    figure = views.head_view(long, letter, columns=20, max_tokens=60)
-    lines = [line.removeprefix("text   ") for line in figure.text.splitlines() if line.startswith("text")]
-    assert len(lines) == 4 and all(line.endswith("␣") for line in lines) and sum(map(len, lines)) == 60
-    assert "first 60 of 200 tokens" in figure.html
+    shown = []
+    for page in (1, 2, 3, 4):
+        figure = views.head_view(long, letter, page=page, max_tokens=63)
+        lines = [line.removeprefix("text   ") for line in figure.text.splitlines() if line.startswith("text")]
+        shown.append("".join(lines))
+        assert all(line.endswith("␣") for line in lines) and len(shown[-1]) == len(Reader(figure).with_class("mtp-col"))
+    assert "".join(shown) == "word␣" * 40 and list(map(len, shown)) == [60, 60, 60, 20]
+    assert "Page 4 of 4: tokens 180 to 199 of 200" in figure.html and "100% right" in figure.text
+    assert len(Reader(figure).with_class("mtp-right")) == 20  # the heads of the page before are asked too
+    with pytest.raises(ValueError, match="page = 5"):
+        views.head_view(long, letter, page=5, max_tokens=63)
     with pytest.raises(ValueError, match="1 tokens"):
         views.head_view(predictions("x"), letter)
+    with pytest.raises(ValueError, match="view = 'loss'"):
+        views.head_view(long, letter, view="loss")
+
+
+def test_head_view_keeps_words_and_lines_together():
+    page = Reader(views.head_view(predictions("if a:\n  go"), letter))
+    assert len(page.with_class("mtp-word")) == 5 and len(page.with_class("mtp-end")) == 1  # if| |a:| | |go
+    unbroken = Reader(views.head_view(predictions("x" * 60), letter))
+    assert len(unbroken.with_class("mtp-word")) == 3  # 24, 24, 12
+
+
+def test_head_view_compares_two_models_on_the_same_tokens():
+    figure = views.head_view({"big": predictions(), "<small>": predictions(n=1)}, letter)
+    page = Reader(figure)
+    column = len(page.with_class("mtp-right")), len(page.with_class("mtp-h1", "mtp-right"))
+    assert column == (20, 20)
+    assert "A big: head 3: 0% right" in figure.text and "B <small>: head 1: 100% right" in figure.text
+    assert "<small>" not in figure.html and "B①" in page.text and "A③" in page.text and "B②" not in page.text
+    with pytest.raises(ValueError, match="on the same tokens"):
+        views.head_view({"a": predictions(), "b": predictions("another")}, letter)
+
+
+def test_tokens_that_show_nothing_or_turn_the_line_are_written_out():
+    assert visible("\u202e") == r"\u202e" and visible("\x00a") == r"\x00a" and visible("\xa0") == r"\xa0"
+    assert visible("\u0301") == "◌\u0301" and visible("e\u0301") == "e\u0301" and visible("שלום") == "שלום"
+    assert visible("👩‍👧") == r"👩\u200d👧" and visible("🦊") == "🦊"
 
 
 def test_race_keeps_times_origins_and_counts():
@@ -265,7 +362,10 @@ def test_race_keeps_times_origins_and_counts():
     written = [attrs["class"].split()[1] for _, attrs in page.with_class("mtp-written")]
     assert written[:11] == ["mtp-h0"] + ["mtp-h1"] * 10
     assert written[11:] == ["mtp-h0", *"mtp-h2 mtp-h3 mtp-h1 mtp-h1 mtp-h2 mtp-h1 mtp-h2 mtp-h3 mtp-h1 mtp-h1".split()]
-    assert "2.00 tokens per forward, 1.33 times as fast. Both wrote the same text." in figure.text
+    signs = re.findall(r"<sub>(.)</sub>", figure.html)
+    assert signs[:11] == ["p", *"1" * 10] and signs[11:] == [*"p23+12123+1"]  # + where every draft of a block was kept
+    assert "2.00 tokens per forward, 1.33 times as fast. One of its forwards took 1.50 times" in figure.text
+    assert figure.text.splitlines()[2].endswith("Both wrote the same text.")
     assert "one token per forward: 1.00 tokens per forward, 11 tokens in 0.10 s" in figure.text
     assert "replayed 2 times slower" in figure.html and "drafted by head 3" in page.text
     bars = [re.search(r"width:([\d.]+)%", attrs["style"])[1] for _, attrs in page.with_class("mtp-bar")]
@@ -333,6 +433,19 @@ def test_loss_svg_is_small_and_follows_the_loss():
     assert views.loss_svg(list(events(steps=1, n=1))).count("NaN") == 0
 
 
+def test_loss_svg_rings_the_held_out_losses():
+    """On the curve, since these events' held-out losses are their losses; the last one at the curve's end."""
+    svg = views.loss_svg(list(events(steps=40, n=2)))
+    rings = re.findall(r'd="([^"]+)"', svg)
+    assert [one.count("M") for one in rings] == [4, 4]
+    curves = re.findall(r'points="([^"]+)"', svg)
+    for one, curve in zip(rings, curves):
+        x, y = map(float, re.findall(r"M([\d.]+),([\d.]+)a3", one)[0])  # the last check comes first
+        end = [float(number) for number in curve.split()[-1].split(",")]
+        assert x + 3 == pytest.approx(end[0], abs=0.11) and y == pytest.approx(end[1], abs=0.11)
+    assert " d=" not in views.loss_svg(list(events(steps=5)))
+
+
 def test_a_head_that_was_off_leaves_a_gap_and_no_number():
     """A curriculum: head 2 joins after the first ten steps, head 3 never does."""
     off = float("nan")
@@ -396,6 +509,54 @@ def test_monitor_closes_when_the_loop_body_breaks(capsys):
     assert len(watch.history) == 3 and "in 3 steps" in capsys.readouterr().out
 
 
+def test_monitor_takes_samples_and_says_what_held_out_text_costs(capsys):
+    sample = {"sample": lambda: f"text {len(watch.history)}", "sample_every": 15}
+    watch = views.TrainingMonitor(events(), quiet_seconds=0, **sample)
+    watch.run()
+    assert watch.samples == [(1, "text 1"), (15, "text 15"), (30, "text 30"), (40, "text 40")]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == ["--- it writes:", "text 1"]
+    assert "step 10 of 40" in lines[11] and lines[11].endswith("held-out text: head 1 2.146, head 2 2.646")
+    assert [step for step, _ in samples_of(events(steps=3))] == [1, 2, 3]
+    assert [step for step, _ in samples_of(events(interrupted_at=9))] == [1, 8]
+    with pytest.raises(ValueError, match="sample_every=0"):
+        views.TrainingMonitor(sample_every=0)
+
+
+def samples_of(some):
+    watch = views.TrainingMonitor(sample=lambda: "x")
+    watch.run(some)
+    return watch.samples
+
+
+def test_stop_does_what_an_interrupt_does(tmp_path):
+    """The step in progress ends, the checkpoint is written, and the run can go on: here with a real training run."""
+    import mtp_edu as mtp
+
+    cfg = mtp.ModelConfig(vocab_size=257, dim=16, n_layers=3, n_attention_heads=2, max_seq_len=16, n_future=2)
+    text = [mtp.corpus.Document("a", "the quick brown fox jumps over the lazy dog " * 9)]
+    data = mtp.corpus.windows(text, mtp.ByteTokenizer(), length=8, n_future=2)
+    config = mtp.TrainConfig(steps=30, batch_size=2)
+
+    def watch():
+        run = mtp.train(mtp.MultiTokenModel(cfg), data, config, folder=tmp_path, resume=True, quiet=True)
+        return views.TrainingMonitor(run)
+
+    stopped, before = watch(), signal.getsignal(signal.SIGINT)
+    for event in stopped:
+        if event.step == 4:
+            stopped.stop()
+    assert stopped.interrupted and [event.step for event in stopped.history] == [1, 2, 3, 4, 4]
+    assert stopped.history[-1].checkpoint and "interrupted, 30 were planned" in stopped.sentence()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert [event.step for event in watch().run()][::25] == [5, 30]
+    plain = views.TrainingMonitor(events())  # any other iterable stops there and then
+    for event in plain:
+        if event.step == 3:
+            plain.stop()
+    assert plain.interrupted and len(plain.history) == 3
+
+
 class Screen:
     """Stands in for IPython's display: keeps what was shown."""
 
@@ -411,18 +572,56 @@ class Screen:
         self.frames.append(bundle)
 
 
-def test_monitor_updates_one_output_and_leaves_a_picture(monkeypatch):
+@pytest.fixture
+def screen(monkeypatch):
+    """A notebook whose clock runs 20 ms per look at it."""
     import IPython.display
 
     screen, clock = Screen(), iter(i * 0.02 for i in range(10_000))
     monkeypatch.setattr(IPython.display, "display", screen)
     monkeypatch.setattr(monitor, "in_notebook", lambda: True)
     monkeypatch.setattr(monitor.time, "monotonic", lambda: next(clock))
+    return screen
+
+
+def test_monitor_updates_one_output_and_leaves_a_picture(screen, monkeypatch):
+    monkeypatch.setattr(monitor, "clicks_while_busy", lambda: False)
     views.TrainingMonitor(events(steps=100)).run()
     live, last = screen.frames[:-1], screen.frames[-1]
     assert 5 <= len(live) <= 25 and all("<svg" in frame["text/html"] for frame in live)
     assert set(last) == {"image/png", "text/plain"} and last["text/plain"].startswith("loss 4.78 -> 1.25 in 100 steps")
     assert last["image/png"].startswith("iVBORw0KGgo")
+
+
+def test_monitor_has_a_stop_button_where_it_can_be_heard(screen, monkeypatch, capsys):
+    monkeypatch.setattr(monitor, "clicks_while_busy", lambda: True)
+    watch = views.TrainingMonitor(events(steps=100), sample=lambda: "<b>", sample_every=50)
+    frames = []
+    for event in watch:
+        frames.append(watch._picture.value)
+        if event.step == 60:
+            (button,) = [each for each in widgets_shown(screen.frames[0]) if "mtp-stop" in each._dom_classes]
+            button.click()
+    assert len(screen.frames) == 2 and {"image/png", "text/plain"} == set(screen.frames[1])  # in its place
+    assert 5 <= len(set(frames)) <= 25 and "held-out text: head 1" in frames[-1] and "&lt;b&gt;" in frames[-1]
+    assert len(watch.history) == 60 and "interrupted" in screen.frames[1]["text/plain"]
+    assert capsys.readouterr().out == "--- after 1 step:\n<b>\n\n--- after 50 steps:\n<b>\n\n"
+
+
+def widgets_shown(bundle):
+    from ipywidgets.widgets import widget
+
+    registry = vars(widget).get("_instances") or widget.Widget.widgets  # ipywidgets 8, 7
+    box = registry[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
+    return box.children
+
+
+def test_clicks_are_heard_from_ipykernel_7_on(monkeypatch):
+    for version, heard in (((6, 17, 1), False), ((7, 4, 0), True)):
+        monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace(version_info=version))
+        assert monitor.clicks_while_busy() == heard
+    monkeypatch.delitem(sys.modules, "ipykernel")
+    assert not monitor.clicks_while_busy()
 
 
 # ---- panels
