@@ -13,13 +13,28 @@ NONE = $(or $(PYTHON),python3) not found. Python 3.11 or newer is needed: "sudo 
 RUN = @$(or $(CHOSEN),$(error $(NONE))) .ci/bootstrap.py
 
 help: ## this list
-	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 lab: ## open the notebooks in JupyterLab, on this machine only
 	$(RUN) lab --port=$(PORT) $(ARGS)
 
 test: ## check the style and run the tests
 	$(RUN) test $(ARGS)
+
+test-browser: ## run every notebook in JupyterLab, in a browser; screenshots in build/browser
+	$(RUN) test-browser $(ARGS)
+
+test-colab: ## run every notebook with the packages that Colab has, in .venv-colab
+	$(RUN) test-colab $(ARGS)
+
+test-grading: ## test the grader, in .venv-grade
+	$(RUN) test-grading $(ARGS)
+
+release: ## make the students' assignments, and a zip of them
+	$(RUN) release $(ARGS)
+
+grade: ## grade a folder of submissions: ARGS="FOLDER --seed COURSE"
+	$(RUN) grade $(ARGS)
 
 lint: ## check the style alone
 	$(RUN) lint $(ARGS)
@@ -35,6 +50,6 @@ install: ## make .venv and nothing else
 
 clean: ## remove what was built, but .venv
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
-	find . -name .venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
+	find . -name '.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help lab test lint notebooks wheel install clean
+.PHONY: help lab test test-browser test-colab test-grading release grade lint notebooks wheel install clean

@@ -1,5 +1,7 @@
 """Makes .venv and runs a task in it:  python .ci/bootstrap.py TASK [arguments for the task's last command]
 
+(Some tasks have an environment of their own: see OWN_VENV.)
+
 `make` calls this, and it is what to call where there is no make (Windows).  Before anything is created it names
 what the system lacks and the command that installs it.  A finished installation is known by a stamp, .venv/.mtp-edu,
 so that the next start takes no time; an interrupted one is thrown away and made anew.
@@ -17,10 +19,19 @@ import sys
 
 OLDEST, NEWEST = (3, 11), (3, 14)  # what pyproject.toml requires; what constraints.txt has wheels for
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-VENV = os.path.join(ROOT, ".venv")
-STAMP, LOCK = os.path.join(VENV, ".mtp-edu"), os.path.join(VENV, ".mtp-edu-lock")
-VENV_PYTHON = os.path.join(VENV, "Scripts", "python.exe") if os.name == "nt" else os.path.join(VENV, "bin", "python")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def choose_venv(folder, constraints):
+    """Work on this environment from here on; `constraints`: the file that pins its packages."""
+    global VENV, VENV_PYTHON, STAMP, LOCK, CONSTRAINTS
+    VENV, CONSTRAINTS = os.path.join(ROOT, folder), constraints
+    VENV_PYTHON = os.path.join(VENV, *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
+    STAMP, LOCK = os.path.join(VENV, ".mtp-edu"), os.path.join(VENV, ".mtp-edu-lock")
+
+
+choose_venv(".venv", "constraints.txt")
 
 LINT = ["-m", "ruff", "check", "."]
 # task: (extras of pyproject.toml, commands for .venv's Python)
@@ -28,10 +39,25 @@ TASKS = {
     "install": ("lab test", []),
     "lab": ("lab test", [["-m", "jupyterlab", "notebooks/00_start_here.ipynb", "--ip=127.0.0.1"]]),
     "test": ("lab test", [LINT, ["-m", "pytest", "-n", "2", "--dist", "loadfile"]]),
+    "test-browser": ("lab test browser", [["-m", "pytest", "tests/browser", "-m", "browser"]]),
+    "test-colab": (
+        "test",
+        [
+            ["-m", "pytest", "-n", "2", "--dist", "loadfile", "tests/core", "-k", "view or panel or quiz or explorer"],
+            ["-m", "pytest", "-n", "2", "tests/colab", "-m", "colab"],
+        ],
+    ),
+    "test-grading": ("grade test", [["-m", "pytest", "-n", "2", "--dist", "loadfile", "tests/grading"]]),
+    "release": ("grade test", [["-m", "mtp_edu.grading", "release"]]),
+    "grade": ("grade test", [["-m", "mtp_edu.grading", "grade"]]),
     "lint": ("lab test", [LINT]),
     "notebooks": ("lab test", [["notebooks/source/build.py"]]),
     "wheel": ("lab test", [["-m", "build", "--wheel", "--no-isolation"]]),
 }
+# task: the folder and the pins of its own environment: Colab's versions; nbgrader, which students must not see
+GRADING = (".venv-grade", "constraints.txt")
+OWN_VENV = {"test-colab": (".venv-colab", os.path.join("tests", "colab", "constraints.txt"))}
+OWN_VENV.update({"test-grading": GRADING, "release": GRADING, "grade": GRADING})
 
 
 def main(arguments):
@@ -39,7 +65,14 @@ def main(arguments):
         return "Usage: python .ci/bootstrap.py {} [arguments]".format("|".join(sorted(TASKS)))
     os.chdir(ROOT)
     extras, commands = TASKS[arguments[0]]
+    if arguments[0] in OWN_VENV:
+        index = read_stamp().get("torch index")  # the CPU build, if that was chosen for .venv
+        if index:
+            os.environ.setdefault("TORCH_INDEX", index)
+        choose_venv(*OWN_VENV[arguments[0]])
     problem = install(set(extras.split()))
+    if arguments[0] == "test-browser":
+        problem = problem or install_chromium()
     if problem:
         return problem
     if arguments[0] == "lab" and hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -94,11 +127,28 @@ def how_to_install(what):
     return way + "\nor, without touching the system, with conda:\n  conda env create -f environment.yml"
 
 
+def install_chromium():
+    """Sees to it that there is a Chromium: root on Debian gets its package.  Returns what to do instead, or None."""
+    if os.environ.get("MTP_EDU_CHROMIUM") or any(map(shutil.which, CHROMIUM_NAMES)):
+        return None
+    wanted = ["install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        say("Installing Chromium, 100 MB, with apt-get.")
+        for command in (["apt-get", "update"], ["apt-get"] + wanted):
+            if subprocess.call(command, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive")):
+                return "{} failed; its last lines say why.".format(" ".join(command))
+        return None
+    return (
+        "The browser tests need Chromium or Chrome. Install it with\n  sudo apt-get {}\n"
+        "or your system's way, or name one that is there: MTP_EDU_CHROMIUM=/path/to/chrome"
+    ).format(" ".join(wanted))
+
+
 # ---- .venv
 
 
 def install(extras):
-    """Brings .venv to what pyproject.toml and constraints.txt say.  Returns what went wrong, or None."""
+    """Brings .venv to what pyproject.toml and its constraints say.  Returns what went wrong, or None."""
     stamp, wanted, fresh = state(extras)
     if stamp == wanted and not fresh:
         return None
@@ -125,7 +175,7 @@ def state(extras):
     """(what is installed, what should be, whether .venv is to be made from nothing)"""
     stamp = read_stamp()
     wanted = {
-        "files": fingerprint("pyproject.toml", "constraints.txt"),
+        "files": fingerprint("pyproject.toml", CONSTRAINTS),
         "root": ROOT,
         "extras": sorted(extras | set(stamp.get("extras", []))),
         "torch index": os.environ.get("TORCH_INDEX") or stamp.get("torch index", ""),
@@ -181,7 +231,7 @@ def pip_install(wanted, before):
     if sys.version_info[:2] > NEWEST:
         say("Not tried with Python {}: if pip finds no torch, try PYTHON=python{}.{}".format(found, *NEWEST))
     say_size(index)
-    pip = [VENV_PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-c", "constraints.txt"]
+    pip = [VENV_PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-c", CONSTRAINTS]
     if not sys.stdout.isatty():
         pip.append("--quiet")
     commands = [pip + ["-e", ".[{}]".format(",".join(wanted["extras"]))]]

@@ -8,15 +8,6 @@
 # Run a cell with **Shift+Enter**, or all of them with *Run → Run All Cells*.
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:  # on your own machine the package is installed already
-    from IPython import get_ipython
-
-    ADDRESS = ""  # what pip should install, such as git+https://... (the project's address)
-    get_ipython().run_line_magic("pip", f"install -q --no-deps {ADDRESS}")
-
-# %%
 import mtp_edu as mtp
 from mtp_edu import notebook, views
 
@@ -92,6 +83,8 @@ for out in (plain, quick):
 # ## 3. Look inside: what did each head expect?
 #
 # Type any sentence. Under each token stand four guesses for *that* token. Head 1's was made one token earlier, head 4's four tokens earlier, before the three tokens in between were known.
+#
+# The switch above the text turns from predictions to *surprise* (how many bits the true token cost a head) and *entropy* (how unsure it was). Paste a line in a language that the stories do not have, and see.
 #
 # > **Before you look:** where will head 4 be right, at the first letters of a name or inside a phrase such as *Once upon a time*?
 

@@ -6,15 +6,6 @@
 # *40 minutes, two of them computing. A laptop is enough.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:  # on your own machine the package is installed already
-    from IPython import get_ipython
-
-    ADDRESS = ""  # what pip should install, such as git+https://... (the project's address)
-    get_ipython().run_line_magic("pip", f"install -q --no-deps {ADDRESS}")
-
-# %%
 import json
 import time
 from statistics import median
@@ -131,12 +122,12 @@ for mode, timeline in timelines.items():
     print(f"{mode:17} {timeline.peak / 1e6:6.1f} MB at the peak, closed form {computed.peak / 1e6:6.1f} MB")
 
 # %% [markdown]
-# Time runs to the right. Grey is what the trunk keeps for its backward, a light colour what a head keeps, a full colour a head's logits. Step through with **phase ▶**, or move the slider event by event. The table says what is alive at the cursor.
+# Time runs to the right. Grey is what the trunk keeps for its backward, a light colour what a head keeps, a full colour a head's logits. Both runs share one scale of bytes. Step through with **phase ▶**, press play, or move the slider event by event; *cursor of* says which run it moves. The tables say what is alive at the cursor, and list the largest tensors: when each was made, and when it will be released. Point at a bar to see the same without moving anything.
 #
-# > **Find in the picture:** (a) When is each head's memory given back, in the naive run and in the other? (b) In the lower picture, what is left of head 1 when head 2 begins?
+# > **Find in the picture:** (a) When is each head's memory given back, in the naive run and in the other? (b) In the memory-efficient run, what is left of head 1 when head 2 begins?
 
 # %%
-views.TimelinePanel(timelines)
+views.MemoryTimeline(timelines)
 
 # %% [markdown]
 # <details><summary><b>Answers</b></summary>

@@ -6,15 +6,6 @@
 # *35 minutes, three of them computing. A laptop is enough.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:  # on your own machine the package is installed already
-    from IPython import get_ipython
-
-    ADDRESS = ""  # what pip should install, such as git+https://... (the project's address)
-    get_ipython().run_line_magic("pip", f"install -q --no-deps {ADDRESS}")
-
-# %%
 import copy
 import json
 from dataclasses import replace
@@ -52,23 +43,24 @@ prompt = "Once upon a time, there was a little fox"
 views.DecodingRace(model, tok, prompt, max_new_tokens=run.pick(laptop=96, fast=16))
 
 # %% [markdown]
-# Both lanes hold **the same text**, and the lower one took fewer forwards. That is the whole promise of the method (the paper's section 3.2): it changes how a text is written, not which text.
+# Both lanes hold **the same text**, and the lower one took fewer forwards. That is the whole promise of the method (the paper's section 3.2): it changes how a text is written, not which text. The menu has other rivals for later: a tree of drafts (section 7) and sampling (lesson 6).
 #
 # ## 2. One forward does two jobs
 #
 # **Verify:** were the drafts right? **Draft:** what may come next? Both are answered by *the same* forward. It reads a **block**: the last committed token and, behind it, the drafts of heads 2, 3 and 4.
 #
-# Step through it. Columns are positions of the text, so a draft stands above what head 1 says about it.
+# Step through it, **phase ▶** by phase: what was *drafted*, how head 1 *verifies* it, what is *committed*, and what is left in the *cache*. All four happen within one forward. Columns are positions of the text, so a draft stands above what head 1 says about it. Before each press, guess what comes.
 #
 # > **Find out:**
 # >
 # > * (a) Step 1 already has drafts. Which forward made them?
 # > * (b) Head 1 says something at *every* place of the block. Why is what it says behind a refused draft worth nothing?
-# > * (c) Look at the row *cache*, which stands for keys and values. What overwrites the dashed entries (↺), and when?
+# > * (c) Look at the rows *cache before* and *cache after*, which stand for keys and values. What overwrites the dashed entries (↺), and when?
 # > * (d) What is the least that a step can commit, and what is the most?
+# > * (e) Choose *sampled, lossless*. A draft is kept where u < p/q. Can a draft be refused that head 1 finds likelier than the head that drew it did?
 
 # %%
-views.DecodingSteps(model, tok, prompt, max_new_tokens=run.pick(laptop=32, fast=16), at=5)
+views.StepThrough(model, tok, prompt, max_new_tokens=run.pick(laptop=32, fast=16), at=5)
 
 # %% [markdown]
 # <details><summary><b>Answers</b></summary>
@@ -80,6 +72,8 @@ views.DecodingSteps(model, tok, prompt, max_new_tokens=run.pick(laptop=32, fast=
 # (c) The next block. It begins at the first position that is not settled, and always writes as many entries as this one. So nothing has to be erased, and no step needs to know how many drafts the one before has lost. Head 1's own token has no entry yet: it is the first token of the next block.
 #
 # (d) One: head 1's own token, if the first draft is refused already. So a step never gains less than plain decoding. At most four: three drafts, and head 1's own token on top.
+#
+# (e) No: then p/q is above 1, and u is below 1. A refused draft is one that its head was too sure of; what replaces it is drawn from what p has more than q. Lesson 6 shows that this keeps the distribution exact.
 #
 # </details>
 #
@@ -336,7 +330,7 @@ if try_it:
 # %%
 bushy = DraftTree.full([3, 2, 1])
 shown = run.pick(laptop=32, fast=16)
-views.DecodingSteps(model, tok, prompt, max_new_tokens=shown, tree=bushy, at=6)
+views.StepThrough(model, tok, prompt, max_new_tokens=shown, tree=bushy, at=6)
 
 # %% [markdown]
 # <details><summary><b>Answer</b></summary>

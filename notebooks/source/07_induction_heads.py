@@ -6,15 +6,7 @@
 # *35 minutes, two to three of them computing. A laptop is enough.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:  # on your own machine the package is installed already
-    from IPython import get_ipython
-
-    ADDRESS = ""  # what pip should install, such as git+https://... (the project's address)
-    get_ipython().run_line_magic("pip", f"install -q --no-deps {ADDRESS}")
-
-# %%
+import copy
 import json
 import string
 
@@ -25,7 +17,7 @@ from mtp_edu.experiments.induction import formed
 from mtp_edu.experiments.statistics import welch_difference
 from mtp_edu.paths import data_dir
 from mtp_edu.tasks import InductionTask, RepeatTask
-from mtp_edu.views.forming import FormingPanel, forming, runs_apart
+from mtp_edu.views.forming import forming, runs_apart
 from mtp_edu.views.paper import SIZES, paper_runs
 from mtp_edu.views.run_plots import finished
 
@@ -65,7 +57,7 @@ def watch(n=1, seed=0, own=None, steps=steps, **shape):
     points = []
     for event in mtp.train(model, own.windows(steps * 32, n), config, quiet=True):
         if event.step == 1 or event.step % every == 0:
-            points.append({"step": event.step, "accuracy": own.accuracy(model),
+            points.append({"step": event.step, "weights": copy.deepcopy(model.state_dict()), "accuracy": own.accuracy(model),
                            "prefix": prefix_matching(model, length=16), "previous": previous_token(model, length=16),
                            "patterns": attention_patterns(model, example)})
     return model, points
@@ -77,7 +69,22 @@ print(f"{model.cfg.parameters():,} parameters, {steps} steps: accuracy {points[-
 # %% [markdown]
 # > **Predict:** does the accuracy rise little by little, or all at once? And which of the four attention heads changes first?
 #
-# Move the slider, or press play. Above, where two heads look in a row of eleven letters that come again: each line is a token that looks, and the dark cell in it is the token looked at.
+# Move the checkpoint, or press play. The four buttons are the four attention heads (*L1H0* is head 0 of layer 1), each with its score at this checkpoint: press one to see where it looks. In the square each line is a token that looks, and a dark cell is a token looked at. Below, the same for one token alone: the darker, the more it looks there. Type letters of your own, such as `QKZRTBWXHQKZRT`, and press *Read*.
+
+# %%
+checkpoints = [(point["step"], point["weights"]) for point in points]
+views.InductionExplorer(checkpoints, views.Alphabet(letters), "".join(words), task.accuracy, model, length=16)
+
+# %% [markdown]
+# <details><summary><b>What do you see?</b></summary>
+#
+# A long time of almost nothing, then a jump within some sixty steps of three hundred. Before it the model can only guess among the letters of the row. Then stripes appear. One head of layer 0 gets a stripe just under the diagonal: each token looks at the token **before** it. In layer 1 a stripe begins with the second copy and lies ten places back: each token looks at what **followed** its first occurrence. Neither is of use without the other, and they grow together. (The scores come in section 3.)
+#
+# In the first copy a head of layer 1 has nothing to find. It looks somewhere, because attention weights must sum to 1.
+#
+# </details>
+#
+# And this is how it ends, the two heads side by side:
 
 # %%
 (helper,) = induction_heads(points[-1]["previous"], 1)  # the head that looks one token back most
@@ -100,20 +107,6 @@ shown = (
     {f"layer {helper.layer}, head {helper.head}": patterns(helper), f"layer {best.layer}, head {best.head}": patterns(best)},
     words,
 )
-FormingPanel(*shown)
-
-# %% [markdown]
-# <details><summary><b>What do you see?</b></summary>
-#
-# A long time of almost nothing, then a jump within some sixty steps of three hundred. Before it the model can only guess among the letters of the row. Then two stripes appear. The one on the left lies just under the diagonal: each token looks at the token **before** it. The one on the right begins with the second copy and lies ten places back: each token looks at what **followed** its first occurrence. Neither is of use without the other, and they grow together. (*L1H0* is head 0 of layer 1; the scores come in section 3.)
-#
-# In the first copy the head on the right has nothing to find. It looks somewhere, because attention weights must sum to 1.
-#
-# </details>
-#
-# And this is how it ends:
-
-# %%
 forming(*shown, at=len(points) - 1)
 
 # %% [markdown]
@@ -204,7 +197,7 @@ table(model)
 #
 # A score says what a head looks at, not what it is for. So we silence it: what the head writes is replaced by its mean over all places, which tells nothing of this text. If the ability goes, the head was needed.
 #
-# > **Predict:** (a) which of the four heads does the most harm when it is missing? (b) Layer 1 has two heads. What is left without one, and without both?
+# > **Predict:** (a) which of the four heads does the most harm when it is missing? (b) Layer 1 has two heads. What is left without one, and without both? (c) The head that looks one back is silent. What becomes of the other's stripe?
 
 # %%
 print(f"intact: {task.accuracy(model):.2f}")
@@ -214,9 +207,17 @@ for heads in [*sets, [AttentionHead(1, 0), AttentionHead(1, 1)]]:
         print(f"without {' and '.join(f'L{head.layer}H{head.head}' for head in heads):14} {task.accuracy(model):.2f}")
 
 # %% [markdown]
+# For (c), and for any other set of heads, go on here: press a head, then *silence*; the scores, the pattern and the accuracy are those of the model without it. The last line is the control, as many other heads drawn at random.
+
+# %%
+explorer = views.InductionExplorer(checkpoints, views.Alphabet(letters), "".join(words), task.accuracy, model, length=16, at=len(points) - 1)
+explorer.silence_heads([helper])
+explorer
+
+# %% [markdown]
 # <details><summary><b>Answers, for our stored run</b></summary>
 #
-# (a) L0H1, the head that looks one back: without it the heads above do not find their place. (b) Without L1H0 nothing is lost, without L1H1 a lot, without both everything: what is left is the chance of 1 in 32. The harm does *not* add up. L1H0 has a high score and does the same work, but the other can do it alone. Who ablates one head at a time may call both members of a pair useless.
+# (a) L0H1, the head that looks one back: without it the heads above do not find their place. (b) Without L1H0 nothing is lost, without L1H1 a lot, without both everything: what is left is the chance of 1 in 32. (c) It is gone, and its score with it: the head is whole, but no place tells it any more what stood before. The harm does *not* add up. L1H0 has a high score and does the same work, but the other can do it alone. Who ablates one head at a time may call both members of a pair useless.
 #
 # And L0H0? By its scores it is nothing, but without it the accuracy falls far. The scores name what they look for; the cut has found a part of the machine that they do not know. Your heads may have shared the work in another way, and so do other seeds.
 #

@@ -6,15 +6,6 @@
 # *25 minutes, two of them computing. A laptop is enough.*
 
 # %%
-import sys
-
-if "google.colab" in sys.modules:  # on your own machine the package is installed already
-    from IPython import get_ipython
-
-    ADDRESS = ""  # what pip should install, such as git+https://... (the project's address)
-    get_ipython().run_line_magic("pip", f"install -q --no-deps {ADDRESS}")
-
-# %%
 import math
 from dataclasses import replace
 

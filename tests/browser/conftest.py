@@ -1,4 +1,8 @@
-"""One JupyterLab and one browser for all browser tests; they are skipped, with the reason, where either is missing."""
+"""One JupyterLab and one browser for all browser tests.
+
+They run on request only (`make test-browser`, or pytest tests/browser -m browser), and then what they need has to be
+there: a browser test that is skipped proves nothing.
+"""
 
 import shutil
 import sys
@@ -20,18 +24,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason="browser tests run with: pytest tests/browser -m browser"))
+            item.add_marker(pytest.mark.skip(reason="browser tests run with: make test-browser"))
 
 
 @pytest.fixture(scope="session")
 def browser():
     """Chromium without a window."""
-    missing = "playwright is missing: pip install 'mtp_edu[browser]'"
-    playwright = pytest.importorskip("playwright.sync_api", reason=missing)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.fail("playwright is missing: pip install 'mtp_edu[browser]'")
     path = harness.find_chromium()
     if path is None:
-        pytest.skip("no Chromium: apt-get install chromium, or name one in MTP_EDU_CHROMIUM")
-    with playwright.sync_playwright() as driver:
+        pytest.fail("no Chromium: apt-get install chromium, or name one in MTP_EDU_CHROMIUM")
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=path, headless=True, args=harness.FLAGS)
         yield chromium
         chromium.close()
@@ -40,7 +46,6 @@ def browser():
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
     """JupyterLab on a copy of the notebooks; `browser` first, so that nothing starts where it is missing."""
-    pytest.importorskip("jupyterlab", reason="jupyterlab is missing: pip install 'mtp_edu[lab]'")
     folder = tmp_path_factory.mktemp("notebooks")
     for path in (harness.ROOT / "notebooks").glob("*.ipynb"):
         shutil.copy(path, folder)
@@ -49,6 +54,10 @@ def lab(browser, tmp_path_factory):
 
 
 @pytest.fixture
-def open_notebook(browser, lab, tmp_path):
-    """open_notebook("00_start_here.ipynb") is a context manager; failures leave a screenshot in the test's folder."""
-    return lambda name: harness.open_notebook(browser, lab, name, screenshots=tmp_path)
+def open_notebook(browser, lab):
+    """open_notebook("00_start_here.ipynb") is a context manager; a failure leaves a screenshot in build/browser."""
+
+    def open_one(name: str, **options):
+        return harness.open_notebook(browser, lab, name, screenshots=harness.PICTURES, **options)
+
+    return open_one

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "build" / "browser"  # screenshots: what was seen, and what was there when a test failed
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-sync", "--disable-background-networking",
          "--disable-component-update"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -37,12 +38,15 @@ QUIET = {
     },
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
 }
-KERNEL_ANSWERS = """async () => {
-  const app = window.jupyterapp;
-  await app.restored;
-  const panel = app.shell.currentWidget;
-  await Promise.all([panel.context.ready, panel.sessionContext.ready]);
-  return (await panel.sessionContext.session.kernel.info).language_info.name;
+KERNEL_ANSWERS = """async ms => {
+  const answer = async () => {
+    const app = window.jupyterapp;
+    await app.restored;
+    const panel = app.shell.currentWidget;
+    await Promise.all([panel.context.ready, panel.sessionContext.ready]);
+    return (await panel.sessionContext.session.kernel.info).language_info.name;
+  };
+  return Promise.race([answer(), new Promise(resolve => setTimeout(resolve, ms, `nothing for ${ms} ms`))]);
 }"""
 CLEAR = "async () => { await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); }"
 # not awaited: the promise may end before the last cell does
@@ -56,11 +60,88 @@ STATE = """() => {
     errors: cells.flatMap(c => c.outputs.filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue)),
   };
 }"""
+THEME = """async name => {
+  await window.jupyterapp.commands.execute('apputils:change-theme', {theme: name});
+}"""
+DARK = "() => document.body.dataset.jpThemeLight === 'false'"
+WHOLE = """() => {
+  const notebook = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer');
+  notebook.scrollTop = 0;
+  return notebook.scrollHeight + window.innerHeight - notebook.clientHeight;
+}"""
 SHUT_DOWN = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
 ON_TOP = """element => {
   const box = element.getBoundingClientRect();
   const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
   return box.width > 0 && box.height > 0 && (element === top || element.contains(top));
+}"""
+# Text of HTML figures that stands out too little from what is behind it, as WCAG 2 computes it: one line per pair of
+# colours.  What is hidden is left out, and what stands on a pattern, of which nothing can be said so.
+LOW_CONTRAST = """least => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = colour => {
+    const found = colour.match(/^rgba?\\(([^)]+)\\)$/);
+    if (found) { const n = found[1].split(/[ ,/]+/).map(Number); return [n[0], n[1], n[2], n[3] ?? 1]; }
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    const n = canvas.getImageData(0, 0, 1, 1).data;
+    return [n[0], n[1], n[2], n[3] / 255];
+  };
+  const over = (top, under) => [0, 1, 2].map(i => top[3] * top[i] + (1 - top[3]) * under[i]).concat(1);
+  const ground = element => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) {
+      const look = getComputedStyle(e);
+      if (look.backgroundImage !== 'none') return null;
+      const colour = rgba(look.backgroundColor);
+      if (colour[3] > 0) layers.push(colour);
+      if (colour[3] === 1) break;
+    }
+    return layers.reduceRight((under, top) => over(top, under), [255, 255, 255, 1]);
+  };
+  const light = colour => [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => {
+    const c = colour[i] / 255;
+    return sum + weight * (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  }, 0);
+  const seen = new Map();
+  for (const figure of document.querySelectorAll('.mtp-fig')) {
+    const walker = document.createTreeWalker(figure, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const element = node.parentElement;
+      if (!node.data.trim() || ['STYLE', 'TITLE', 'DESC'].includes(element.tagName.toUpperCase())) continue;
+      if (!element.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+      const look = getComputedStyle(element), behind = ground(element);
+      if (!behind) continue;
+      const ink = rgba(element.closest('svg') ? look.fill : look.color);
+      let share = ink[3];
+      for (let e = element; e && e !== figure.parentElement; e = e.parentElement) share *= getComputedStyle(e).opacity;
+      const [a, b] = [over([...ink.slice(0, 3), share], behind), behind].map(light);
+      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (ratio < least) {
+        const pair = `${look.color} on ${behind.slice(0, 3).map(Math.round)}`;
+        if (!seen.has(pair)) seen.set(pair, `${ratio.toFixed(2)}: ${pair}: ${node.data.trim().slice(0, 40)}`);
+      }
+    }
+  }
+  return [...seen.values()];
+}"""
+# pictures that did not load or show nothing, and figures that stick out of the page or have no size
+BROKEN = """() => {
+  const found = [], panel = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)') ?? document;
+  const page = document.documentElement.clientWidth;
+  panel.querySelectorAll('.jp-OutputArea-output img').forEach((image, i) => {
+    if (!image.complete || !image.naturalWidth) found.push(`picture ${i} did not load`);
+  });
+  panel.querySelectorAll('.jp-OutputArea-output .mtp-fig').forEach((figure, i) => {
+    const box = figure.getBoundingClientRect();
+    if (!figure.checkVisibility()) return;  // in a tab or a folded answer
+    if (box.width < 20 || box.height < 5) found.push(`figure ${i} has no size`);
+    if (box.right > page + 1) found.push(`figure ${i} sticks out by ${Math.round(box.right - page)} px`);
+    if (!figure.innerText.trim() && !figure.querySelector('svg, img')) found.push(`figure ${i} is empty`);
+  });
+  panel.querySelectorAll('.mtp-fig .mtp-tip').forEach((tip, i) => {
+    if (tip.checkVisibility()) found.push(`tip ${i} is open although nothing points at it`);
+  });
+  return found;
 }"""
 
 
@@ -155,6 +236,32 @@ class OpenNotebook:
             assert time.monotonic() < end, f"after {seconds} s: {state}"
             time.sleep(0.1)
 
+    def text(self) -> str:
+        """All that the page shows below the cells."""
+        return "\n".join(self.find(".jp-OutputArea-output").all_inner_texts())
+
+    def set_theme(self, dark: bool) -> None:
+        self.page.evaluate(THEME, "JupyterLab Dark" if dark else "JupyterLab Light")
+        self.page.wait_for_function(f"({DARK})() === {str(dark).lower()}")
+
+    def low_contrast(self, least: float = 4.5) -> list[str]:
+        """Visible text of figures with less contrast than `least` to 1, in the theme as it is; no drawn pictures."""
+        return self.page.evaluate(LOW_CONTRAST, least)
+
+    def broken(self) -> list[str]:
+        """Pictures that did not load, figures without size or off the page, tips that are open by themselves."""
+        return self.page.evaluate(BROKEN)
+
+    def screenshot(self, name: str) -> Path:
+        """A picture of the whole notebook, or of its first 16,000 pixels, as build/browser/NAME.png."""
+        before = self.page.viewport_size
+        path = PICTURES / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.set_viewport_size({"width": before["width"], "height": min(16_000, self.page.evaluate(WHOLE))})
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size(before)
+        return path
+
     def find(self, selector: str):
         return self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
 
@@ -165,9 +272,14 @@ class OpenNotebook:
 
 
 @contextlib.contextmanager
-def open_notebook(browser, lab: Lab, name: str, screenshots: Path | None = None) -> Iterator[OpenNotebook]:
-    """A notebook in a fresh browser context, its kernel answering. On failure a screenshot is left in `screenshots`."""
-    context = browser.new_context(viewport={"width": 1200, "height": 1000})
+def open_notebook(
+    browser, lab: Lab, name: str, screenshots: Path | None = None, **options
+) -> Iterator[OpenNotebook]:
+    """A notebook in a fresh browser context, its kernel answering. On failure a screenshot is left in `screenshots`.
+
+    options: of the context, such as reduced_motion="reduce".
+    """
+    context = browser.new_context(viewport={"width": 1200, "height": 1000}, **options)
     try:
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -175,11 +287,11 @@ def open_notebook(browser, lab: Lab, name: str, screenshots: Path | None = None)
         try:
             page.goto(lab.url(f"lab/workspaces/w{secrets.token_hex(4)}/tree/{name}") + "&reset")
             notebook.find(".jp-Notebook").wait_for()
-            assert page.evaluate(KERNEL_ANSWERS) == "python"
+            assert page.evaluate(KERNEL_ANSWERS, 90_000) == "python"
             yield notebook
         except BaseException:
             if screenshots is not None:
-                page.screenshot(path=screenshots / f"{Path(name).stem}-{secrets.token_hex(3)}.png")
+                page.screenshot(path=screenshots / f"failed-{Path(name).stem}-{secrets.token_hex(3)}.png")
             raise
         with contextlib.suppress(Exception):  # the server ends the kernel anyway
             page.evaluate(SHUT_DOWN)

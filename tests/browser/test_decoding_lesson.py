@@ -12,6 +12,9 @@ def test_a_learner_steps_through_a_generation(open_notebook):
         panel = notebook.find(".mtp-panel").filter(has=notebook.page.locator(".mtp-block"))
         output = panel.locator(".mtp-output")
         expect(output).to_contain_text("step 5 of")
+        expect(output.locator(".mtp-says")).to_contain_text("One forward reads")
+        panel.locator("button.mtp-phase-forth").click()
+        expect(output.locator("th.mtp-now").last).to_contain_text("so it is")
         panel.locator("button.mtp-forth").click()
         expect(output).to_contain_text("step 6 of")
         assert notebook.can_be_seen(output.locator(".mtp-band .mtp-chip").first)
@@ -21,7 +24,7 @@ def test_a_learner_steps_through_a_generation(open_notebook):
         handle.press("Home")
         expect(output).to_contain_text("step 1 of")
         panel.locator(".mtp-play button").first.click()
-        expect(output).to_contain_text("step 2 of", timeout=10_000)
+        expect(output).to_contain_text("step 2 of", timeout=20_000)  # four phases
         panel.locator(".mtp-play button").first.click()  # pause
         heads = output.locator(".mtp-block .mtp-ink4")
         expect(heads).to_have_count(1)

@@ -25,8 +25,8 @@ needs_make = pytest.mark.skipif(os.name != "posix" or not shutil.which("make"), 
 def checkout(tmp_path) -> Path:
     """As much of a checkout as is needed until pip starts."""
     folder = tmp_path / "a checkout"
-    (folder / ".ci").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", ".ci/bootstrap.py"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "tests/colab/constraints.txt", ".ci/bootstrap.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -55,10 +55,16 @@ def test_an_old_python_can_read_the_script():
     ast.parse(BOOTSTRAP.read_text(encoding="utf-8"), feature_version=(3, 6))
 
 
-def test_the_script_asks_for_the_python_that_pyproject_asks_for():
+@pytest.fixture
+def bootstrap():
+    """The script as a module."""
     spec = importlib.util.spec_from_file_location("bootstrap", BOOTSTRAP)
-    bootstrap = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bootstrap)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script_asks_for_the_python_that_pyproject_asks_for(bootstrap):
     assert PROJECT["requires-python"] == ">={}.{}".format(*bootstrap.OLDEST)
     for extras, _ in bootstrap.TASKS.values():
         assert set(extras.split()) <= set(PROJECT["optional-dependencies"])
@@ -238,3 +244,45 @@ def test_another_index_for_torch_is_asked_for_torch_alone_and_remembered(stub, c
         file.write("# changed\n")
     assert index in stub("install", fails=True)
     assert index in stub("install"), "after an interruption the 3 GB build would come"
+
+
+@needs_make
+def test_colabs_packages_have_an_environment_and_versions_of_their_own(stub, checkout):
+    index = "https://download.pytorch.org/whl/cpu"
+    stub("install", f"TORCH_INDEX={index}")
+    before = (checkout / ".venv" / ".mtp-edu").read_bytes()
+    asked = stub("test-colab").splitlines()
+    assert ".venv-colab" in asked[0] and "-m venv" in asked[0]
+    assert index in asked[1], "the build of torch that was chosen for .venv"
+    assert asked[2].endswith("-c tests/colab/constraints.txt --quiet -e .[test]")
+    assert asked[-1].endswith("tests/colab -m colab")
+    assert not [line for line in stub("test-colab").splitlines() if "pip" in line]
+    assert (checkout / ".venv" / ".mtp-edu").read_bytes() == before
+
+
+# ---- the browser
+
+
+@pytest.mark.parametrize(
+    ("root", "there", "called", "said"),
+    [
+        (True, ["chromium", "apt-get"], 0, None),
+        (False, ["google-chrome"], 0, None),
+        (True, ["apt-get"], 2, None),
+        (False, ["apt-get"], 0, "sudo apt-get install -y --no-install-recommends chromium"),
+        (True, [], 0, "MTP_EDU_CHROMIUM="),
+    ],
+)
+def test_chromium_is_installed_or_its_command_named(root, there, called, said, bootstrap, monkeypatch):
+    calls = []
+    monkeypatch.delenv("MTP_EDU_CHROMIUM", raising=False)
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 0 if root else 1000, raising=False)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda command, env: calls.append(command) or 0)
+    answer = bootstrap.install_chromium()
+    assert (answer is None) == (said is None) and (said or "") in (answer or "") and len(calls) == called
+    assert not calls or "chromium" in calls[-1]
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda command, env: 100)
+    assert "apt-get update failed" in (bootstrap.install_chromium() or "") or not called
+    monkeypatch.setenv("MTP_EDU_CHROMIUM", "/opt/chrome")
+    assert bootstrap.install_chromium() is None

@@ -231,3 +231,88 @@ assert code and all(cell.execution_count for cell in code if cell.source.strip()
 print("ran", len(code), "cells")
 """
     assert re.search(r"ran \d+ cells", away(code))
+
+
+# ---- Colab
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """What a public copy of the course would be: a git repository with the package and some of its data."""
+    if shutil.which("git") is None:
+        pytest.skip("no git")
+    folder = tmp_path_factory.mktemp("public")
+    shutil.copytree(ROOT / "mtp_edu", folder / "mtp_edu", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data" / "pretrained" / "stories-nano", folder / "data" / "pretrained" / "stories-nano")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    identity = ["-c", "user.name=course", "-c", "user.email=course@example.org"]
+    for command in (["init", "--quiet", "--initial-branch=main"], ["add", "."], ["commit", "--quiet", "-m", "All"]):
+        subprocess.run(["git", *identity, *command], cwd=folder, check=True)
+    return folder
+
+
+# A stand-in for Colab: its module is there, einops is said to be missing, and what pip is asked for is written down.
+IN_COLAB = """
+import importlib.util, re, subprocess, sys, types
+sys.modules["google"] = types.ModuleType("google")
+sys.modules["google.colab"] = types.ModuleType("google.colab")
+find, run, asked = importlib.util.find_spec, subprocess.run, []
+importlib.util.find_spec = lambda name, *rest: None if name == {missing!r} else find(name, *rest)
+def noted(command, **options):
+    asked.append(command)
+    return run(command, **options) if command[0] == "git" else None
+subprocess.run = noted
+cell = open({cell!r}, encoding="utf-8").read()
+cell = re.sub('(?m)^ADDRESS, BRANCH = .*', 'ADDRESS, BRANCH = "{address}", "main"', cell)
+exec(cell)
+exec(cell)  # a learner runs it again
+importlib.util.find_spec = find
+import torch, numpy, ipywidgets, mtp_edu
+from mtp_edu.paths import data_dir
+model, tok = mtp_edu.load_pretrained("stories-nano")
+print([mtp_edu.__file__, str(data_dir()), torch.__file__, tok.vocab_size, asked])
+"""
+
+
+def in_colab(folder: Path, address: str, missing: str = "") -> subprocess.CompletedProcess:
+    code = IN_COLAB.format(cell=str(ROOT / "notebooks" / "source" / "colab.py"), address=address, missing=missing)
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def test_colab_gets_package_and_data_and_keeps_what_it_has(repository, tmp_path):
+    answer = in_colab(tmp_path, repository.as_uri(), missing="einops")
+    assert answer.returncode == 0, answer.stderr
+    package, data, torch, vocabulary, asked = ast.literal_eval(answer.stdout.splitlines()[-1])
+    course = tmp_path / "mtp_edu_course"
+    assert Path(package) == course / "mtp_edu" / "__init__.py" and Path(data) == course / "data" and vocabulary > 100
+    assert not Path(torch).is_relative_to(tmp_path)
+    clone, *pip = asked
+    assert clone[:4] == ["git", "clone", "--depth", "1"] and [path.name for path in tmp_path.iterdir()] == [course.name]
+    assert [command[1:] for command in pip] == 2 * [["-m", "pip", "install", "--quiet", "--no-deps", "einops"]]
+    assert subprocess.check_output(["git", "rev-list", "--count", "HEAD"], cwd=course, text=True).strip() == "1"
+
+
+def test_colab_says_what_to_do_without_an_address_and_with_a_wrong_one(tmp_path):
+    answer = in_colab(tmp_path, "")
+    assert answer.returncode and "Put this course's address between the first quotes after ADDRESS" in answer.stderr
+    answer = in_colab(tmp_path, (tmp_path / "nothing").as_uri())
+    assert answer.returncode and "nothing, branch main, could not be fetched" in answer.stderr
+    assert "does not appear to be a git repository" in answer.stderr and not list(tmp_path.iterdir())
+
+
+def test_what_colab_may_lack_is_what_it_has_not_promised():
+    """The first cell installs single packages without what they need: so these must need nothing."""
+    cell = (ROOT / "notebooks" / "source" / "colab.py").read_text(encoding="utf-8")
+    named = set(ast.literal_eval(re.search(r"needed = (\(.*\))", cell)[1]))
+    assert named == set(requirements()) - {"torch", "numpy", "matplotlib", "ipython", "ipywidgets"}
+    for name in named:
+        further = [Requirement(line) for line in importlib.metadata.requires(name) or []]
+        plain = [each for each in further if each.marker is None or each.marker.evaluate({"extra": ""})]
+        assert not plain, f"{name} needs {plain}"
+
+
+def test_outside_colab_the_cell_does_nothing(tmp_path):
+    command = [sys.executable, ROOT / "notebooks" / "source" / "colab.py"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,7 +149,8 @@ def test_committed_outputs_show_the_result(source):
 def test_notebook_runs(source, tmp_path, monkeypatch):
     monkeypatch.setenv("MTP_EDU_FAST", "1")
     notebook = builder.read(source)
-    builder.run(notebook, tmp_path, timeout=SECONDS)
+    peak = builder.run(notebook, tmp_path, timeout=SECONDS)
+    assert peak is None or peak < builder.MEMORY
     assert [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
     assert "MTP_EDU_FAST is set" in text_of(notebook)
     EXPECT.get(source.stem, lambda text: None)(text_of(notebook))
@@ -155,6 +158,7 @@ def test_notebook_runs(source, tmp_path, monkeypatch):
 
 # ---- the builder
 
+TITLE = "# %% [markdown]\n# # A title\n\n# %%\n"
 SMALL = """# %% [markdown]
 # # A title
 
@@ -184,7 +188,7 @@ def small(tmp_path, monkeypatch):
 def test_ids_follow_from_content(small):
     ids = [cell.id for cell in builder.read(small).cells]
     assert ids == [cell.id for cell in builder.read(small).cells]
-    assert ids[2] == f"{ids[1]}-2" and len(set(ids)) == 4
+    assert ids[3] == f"{ids[2]}-2" and len(set(ids)) == 5
 
 
 def test_build_runs_and_check_agrees(small):
@@ -194,7 +198,7 @@ def test_build_runs_and_check_agrees(small):
     assert builder.differences(small) == []
     assert builder.build(small, execute=True) == [] and builder.target(small).read_bytes() == first
     notebook = nbformat.read(builder.target(small), as_version=4)
-    assert notebook.cells[1].outputs[0].text == "hello\n" and "execution" not in notebook.cells[1].metadata
+    assert notebook.cells[2].outputs[0].text == "hello\n" and "execution" not in notebook.cells[2].metadata
 
 
 def test_check_finds_what_is_stale_or_wrong(small):
@@ -206,12 +210,12 @@ def test_check_finds_what_is_stale_or_wrong(small):
     small.write_text(SMALL, encoding="utf-8")
     notebook = nbformat.reads(good, as_version=4)
     notebook.metadata["widgets"] = {}
-    notebook.cells[3].metadata["tags"] = []
-    notebook.cells[1].execution_count = None
+    notebook.cells[4].metadata["tags"] = []
+    notebook.cells[2].execution_count = None
     nbformat.write(notebook, path)
     found = "; ".join(builder.differences(small))
-    assert "widget state" in found and "code cell 3 ends in ZeroDivisionError" in found
-    assert "code cell 1 was not run" in found and "from cell 4 on" in found
+    assert "widget state" in found and "code cell 4 ends in ZeroDivisionError" in found
+    assert "code cell 2 was not run" in found and "from cell 5 on" in found
 
 
 def test_an_error_stops_the_build(small):
@@ -224,7 +228,7 @@ def test_an_error_stops_the_build(small):
 
 
 def test_a_notebook_too_large_is_refused(small):
-    small.write_text("# %%\nprint(('x' * 70 + '\\n') * 16_000)\n", encoding="utf-8")
+    small.write_text(f"{TITLE}print(('x' * 70 + '\\n') * 16_000)\n", encoding="utf-8")
     assert "more than 1,000,000" in builder.build(small, execute=True)[0]
     assert not builder.target(small).exists()
 
@@ -234,22 +238,81 @@ def test_unchanged_cells_keep_their_outputs_without_running(small):
     small.write_text(SMALL.replace("1 / 0", "2 / 0"), encoding="utf-8")
     assert builder.build(small, execute=False) == []
     cells = nbformat.read(builder.target(small), as_version=4).cells
-    assert cells[1].outputs and not cells[3].outputs
-    assert builder.differences(small) == ["code cell 3 was not run"]
+    assert cells[2].outputs and not cells[4].outputs
+    assert builder.differences(small) == ["code cell 4 was not run"]
 
 
 def test_printed_text_is_joined_but_stays_in_order(small):
     show = "from IPython.display import display"
-    small.write_text(f"# %%\n{show}\nprint(1, flush=True)\nprint(2)\ndisplay(3)\nprint(4)\n", encoding="utf-8")
+    small.write_text(f"{TITLE}{show}\nprint(1, flush=True)\nprint(2)\ndisplay(3)\nprint(4)\n", encoding="utf-8")
     builder.build(small, execute=True)
-    outputs = nbformat.read(builder.target(small), as_version=4).cells[0].outputs
+    outputs = nbformat.read(builder.target(small), as_version=4).cells[2].outputs
     assert [output.get("text") or output.data["text/plain"] for output in outputs] == ["1\n2\n", "3", "4\n"]
 
 
 def test_widget_views_give_way_to_their_twins(small):
     bundle = {builder.WIDGET_VIEW: {"model_id": "x"}, "text/html": "<b>x</b>", "text/plain": "x"}
     code = f"from IPython.display import display\ndisplay({bundle}, raw=True)\n"
-    small.write_text(f"# %%\n{code}", encoding="utf-8")
+    small.write_text(f"{TITLE}{code}", encoding="utf-8")
     assert builder.build(small, execute=True) == []
-    output = nbformat.read(builder.target(small), as_version=4).cells[0].outputs[0]
+    output = nbformat.read(builder.target(small), as_version=4).cells[2].outputs[0]
     assert set(output.data) == {"text/html", "text/plain"}
+
+
+def test_a_notebook_that_takes_too_much_memory_is_refused(small, monkeypatch, capsys):
+    if not Path("/proc/self/status").exists():
+        pytest.skip("this system does not say how much memory a process had")
+    small.write_text(f"{TITLE}x = b'1' * 300_000_000\nx = None\nprint(1)", encoding="utf-8")
+    assert builder.build(small, execute=True) == []
+    peak = float(re.search(r"at most ([\d.]+) GB", capsys.readouterr().out)[1])
+    assert 0.3 < peak < 0.6, "the bytes are gone at the end, but the peak is kept"
+    monkeypatch.setattr(builder, "MEMORY", 3e8)
+    assert builder.build(small, execute=True) == [f"its kernel took {peak:.2f} GB, more than 0"]
+
+
+# ---- the course's address
+
+
+@pytest.fixture
+def own_cell(small, tmp_path, monkeypatch):
+    """colab.py as a copy, so that its address can change."""
+    monkeypatch.setattr(builder, "COLAB", Path(shutil.copy(builder.COLAB, tmp_path)))
+    builder.set_address("", "main")
+
+
+def by_command(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["build.py", *arguments])
+    return builder.main()
+
+
+def test_an_address_reaches_every_notebook_without_running_it(small, own_cell, monkeypatch):
+    builder.build(small, execute=True)
+    before = builder.target(small).read_bytes()
+    assert b"colab-badge" not in before and b'ADDRESS, BRANCH = \\"\\", \\"main\\"' in before
+    monkeypatch.setattr(builder, "run", None)
+    assert by_command(monkeypatch, "--address", "https://github.com/a-course/mtp_edu.git/", "--branch", "2027") == 0
+    cells = nbformat.read(builder.target(small), as_version=4).cells
+    there = "https://colab.research.google.com/github/a-course/mtp_edu/blob/2027/notebooks/99_small.ipynb"
+    assert cells[0].source.startswith("# A title\n\n[![Open in Colab](") and cells[0].source.endswith(f"]({there})")
+    assert 'ADDRESS, BRANCH = "https://github.com/a-course/mtp_edu.git", "2027"' in cells[1].source
+    assert builder.differences(small) == [] and cells[2].outputs
+    assert by_command(monkeypatch, "--address", "https://git.example.org/course") == 0  # Colab opens GitHub's only
+    assert builder.badge("x") == "" and builder.address() == ("https://git.example.org/course", "main")
+    assert by_command(monkeypatch, "--address", "") == 0 and builder.target(small).read_bytes() == before
+
+
+REFUSED = [["git@github.com:a/b"], ['https://x/"; boom'], ["", "--branch", "a b"], ["", "99"]]
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_addresses_that_are_refused(arguments, small, own_cell, monkeypatch):
+    before = builder.COLAB.read_bytes()
+    with pytest.raises(SystemExit):
+        by_command(monkeypatch, "--address", *arguments)
+    assert builder.COLAB.read_bytes() == before
+
+
+def test_the_first_code_cell_is_the_same_everywhere():
+    (cell,) = {nbformat.read(builder.target(source), as_version=4).cells[1].source for source in SOURCES}
+    assert cell == builder.COLAB.read_text(encoding="utf-8").rstrip()
+    assert not [source for source in SOURCES if "google.colab" in source.read_text(encoding="utf-8")]
