@@ -1,0 +1,512 @@
+"""A2: trunk to heads, every kind of head, parameter matching (paper, section 2, Table S4 and appendix B).
+
+Letters: `B` batch, `T` time, `D` width, `V` vocabulary, `n` future tokens; head k = 1 is the next token.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import torch
+from torch import nn
+
+from mtp_edu import backward
+from mtp_edu.config import HEAD_ORDERS, ModelConfig
+from mtp_edu.grading import reference
+from mtp_edu.grading.questions import Question, counted, expect_same, expect_tensor, fail, same, unlimited
+from mtp_edu.heads import HeadTree, LinearHead, TransformerHead
+from mtp_edu.model import MultiTokenModel
+
+CLOSE = 1e-8  # everything here is in float64
+WALKS = (backward.forward_backward, backward.NaiveWalk.__call__, backward.MemoryEfficientWalk.__call__)
+
+# ---- A2.1
+
+A2_1 = Question(
+    "A2.1", "all_logits", points=5, difficulty=2, minutes=25, lines=7,
+    answers=(MultiTokenModel.forward, MultiTokenModel.unembed, HeadTree.forward, HeadTree.top_down, *WALKS),
+)  # fmt: skip
+
+
+def _parallel(cases, **shape):
+    n = cases.integer(3, 4)
+    model = cases.model(n_layers=n + 1, n_future=n, **shape)
+    return model, cases.tokens(2, 5, vocab_size=11), n
+
+
+@A2_1.check("shape")
+def _(fn, cases):
+    model, tokens, n = _parallel(cases)
+    expect_tensor(fn(model, tokens), (2, 5, n, 11), torch.float64, "the result", "B, T, n, V")
+
+
+@A2_1.check("values")
+def _(fn, cases):
+    model, tokens, n = _parallel(cases)
+    got, ref = fn(model, tokens), reference.Model(model)
+    expect_tensor(got, (2, 5, n, 11), torch.float64, "the result", "B, T, n, V")
+    z, heads = ref.trunk(tokens), range(n)
+
+    def stacked(one):
+        return torch.stack([one(k) for k in heads], dim=2)
+
+    def chained():
+        x, out = z, []
+        for k in heads:
+            x = ref.head(k, x)
+            out.append(ref.unembed(k, ref.norm(x)))
+        return torch.stack(out, dim=2)
+
+    want = ref.logits(tokens)
+    mistakes = [
+        ("the final norm is missing", lambda: stacked(lambda k: ref.unembed(k, ref.head(k, z))),
+         "what stands between a head and the unembedding"),
+        ("the norm comes before the head; heads read the trunk's latent as it is",
+         lambda: stacked(lambda k: ref.unembed(k, ref.head(k, ref.norm(z)))), "the order: head, norm, unembedding"),
+        ("the norm comes before the head and once more after it",
+         lambda: stacked(lambda k: ref.unembed(k, ref.norm(ref.head(k, ref.norm(z))))),
+         "what each head reads: the trunk's latent, without a norm"),
+        ("the heads are a chain: each reads the one before it. These are parallel, each reads the trunk", chained,
+         "a name that is assigned anew in the loop"),
+        ("every head is head 1", lambda: stacked(lambda k: ref.unembed(k, ref.norm(ref.head(0, z)))),
+         "the index of model.heads"),
+        ("the heads stand in reverse order", lambda: want.flip(2), "index k-1 is head k"),
+        ("the heads are missing: these are the trunk's own logits",
+         lambda: stacked(lambda k: ref.unembed(k, ref.norm(z))), "model.heads[k](z, context)"),
+        ("these are probabilities or their logarithms; logits come before the softmax", lambda: want.softmax(-1),
+         "the last line"),
+        ("these are probabilities or their logarithms; logits come before the softmax", lambda: want.log_softmax(-1),
+         "the last line"),
+    ]  # fmt: skip
+    expect_same(got, want, "the logits", mistakes, CLOSE, "f_u(f_h(f_s(x))), from the inside out")
+
+
+@A2_1.check("one unembedding per head")
+def _(fn, cases):
+    model, tokens, n = _parallel(cases, replicated_unembedding=True)
+    ref = reference.Model(model)
+    latents = ref.latents(ref.trunk(tokens))
+    mistakes = [
+        ("all heads use the first unembedding; with replicated_unembedding each has its own",
+         lambda: torch.stack([ref.unembed(0, ref.norm(latents[k])) for k in range(n)], dim=2),
+         "model.unembedding(k), which knows whether it is shared"),
+    ]  # fmt: skip
+    expect_same(fn(model, tokens), ref.logits(tokens), "the logits", mistakes, CLOSE)
+
+
+@A2_1.check("the trunk runs once")
+def _(fn, cases):
+    model, tokens, n = _parallel(cases)
+    runs = []
+    with counted(model.trunk[0], runs):
+        got = fn(model, tokens)
+    if len(runs) != 1:
+        fail(f"The trunk ran {len(runs)} times for {n} heads.", "the trunk stands inside the loop over the heads",
+             "one reading of the text, n answers")  # fmt: skip
+    if not got.requires_grad:
+        fail("the logits have no gradient.", "the gradient is detached: no_grad, .detach() or .data cut it",
+             "every step from the embedding to the logits")  # fmt: skip
+
+
+# ---- A2.2
+
+A2_2 = Question(
+    "A2.2", "head_parents", points=2, difficulty=1, minutes=15, lines=6,
+    answers=(ModelConfig.head_parents, ModelConfig.heads_run, HeadTree.__init__),
+)  # fmt: skip
+
+
+def _parents(order: str, n: int) -> list[int]:
+    """From the paper's words: causal head k reads head k-1, anticausal head k reads head k+1; -1 is the trunk."""
+    out = []
+    for k in range(1, n + 1):
+        read = {"parallel": 0, "causal": k - 1, "anticausal": k + 1 if k < n else 0}[order]  # a head number; 0: trunk
+        out.append(read - 1)
+    return out
+
+
+@A2_2.check("type")
+def _(fn, cases):
+    for order in HEAD_ORDERS:
+        got = fn(order, 4)
+        if type(got) is not tuple or any(type(parent) is not int for parent in got):
+            fail(f"head_parents({order!r}, 4) is {got!r} of type {type(got).__name__}; it must be a tuple of int.")
+        if len(got) != 4:
+            fail(f"head_parents({order!r}, 4) has {len(got)} entries; one for each head makes 4.")
+
+
+@A2_2.check("each order")
+def _(fn, cases):
+    other = {"parallel": "parallel", "causal": "anticausal", "anticausal": "causal"}
+    for order in ("causal", "anticausal", "parallel"):  # chains first: there a wrong count shows more
+        for n in (4, 1, cases.integer(5, 8)):
+            want = _parents(order, n)
+            mistakes = [
+                ("causal and anticausal are exchanged", lambda order=order, n=n: _parents(other[order], n),
+                 "which head is the deepest: causal the last one, anticausal head 1"),
+                ("the entries are head numbers; they must be indices, one less, and -1 for the trunk",
+                 lambda want=want: [parent + 1 for parent in want], "head k stands at index k-1"),
+                ("a head reads itself: off by one", lambda n=n: list(range(n)), "what stands one before, or one after"),
+                ("the trunk is -1, not 0", lambda want=want: [max(parent, 0) for parent in want],
+                 "the first of a chain"),
+                ("the last head of the anticausal chain must read the trunk (-1), not a head that does not exist",
+                 lambda n=n: list(range(1, n + 1)), "the last entry"),
+            ]  # fmt: skip
+            expect_same(fn(order, n), want, f"head_parents({order!r}, {n})", mistakes)
+
+
+# ---- A2.3
+
+A2_3 = Question(
+    "A2.3", "head_latents", points=5, difficulty=4, minutes=35, lines=10,
+    answers=(HeadTree.forward, HeadTree.top_down, HeadTree.children_of, ModelConfig.heads_run, MultiTokenModel.forward,
+             *WALKS),
+)  # fmt: skip
+
+
+def _tree(cases, order="parallel", parents=None, n=4):
+    """A model with that tree, the trunk's latents (B, T, D) of some text, its context, and the reference's latents."""
+    model = cases.model(n_layers=n + 1, n_future=n, head_order=order)
+    if parents is not None:
+        model.heads.parents = parents
+    tokens = cases.tokens(2, 4, vocab_size=11)
+    ref = reference.Model(model)
+    z = ref.trunk(tokens).detach()
+    return model, z, model.context(tokens), ref, ref.latents(z)
+
+
+def _expect_latents(got, wanted, z, ref, latents, what):
+    if type(got) not in (list, tuple) or len(got) != len(wanted):
+        kind = f"{type(got).__name__} of {len(got)}" if isinstance(got, (list, tuple)) else type(got).__name__
+        fail(f"{what}: the result is a {kind}; it must be a list with one latent for each of {wanted}.", "",
+             "what is returned: the heads in `wanted`, in that order, and no others")  # fmt: skip
+    for latent in got:
+        expect_tensor(latent, tuple(z.shape), z.dtype, f"{what}: a latent", "B, T, D")
+    want = [latents[k] for k in wanted]
+
+    def chain():
+        x, found = z, {}
+        for k in range(ref.n):
+            x = found[k] = ref.head(k, x)
+        return [found[k] for k in wanted]
+
+    def wanted_chain():
+        x, out = z, []
+        for k in wanted:
+            x = ref.head(k, x)
+            out.append(x)
+        return out
+
+    def backward_chain():
+        x, found = z, {}
+        for k in reversed(range(ref.n)):
+            x = found[k] = ref.head(k, x)
+        return [found[k] for k in wanted]
+
+    def normed():
+        found = {-1: z}
+        while len(found) <= ref.n:
+            for k, parent in enumerate(ref.parents):
+                if parent in found and k not in found:
+                    found[k] = ref.head(k, found[parent] if parent < 0 else ref.norm(found[parent]))
+        return [found[k] for k in wanted]
+
+    mistakes = [
+        ("every head reads the trunk; here some read another head", lambda: [ref.head(k, z) for k in wanted],
+         "model.heads.parents[k]: what head k reads"),
+        ("the latents are in another order than `wanted`", lambda: [latents[k] for k in sorted(wanted)],
+         "the order of the list that you return"),
+        ("each head reads the head before it, whatever the tree says", chain, "model.heads.parents[k]"),
+        ("each head reads the last one that was asked for, not its parent", wanted_chain, "model.heads.parents[k]"),
+        ("each head reads the head after it, whatever the tree says", backward_chain, "model.heads.parents[k]"),
+        ("a norm stands between a head and the head that it reads; latents go on as they are", normed,
+         "the final norm: it belongs before the unembedding only"),
+        ("these are the normed latents; the norm belongs to the unembedding",
+         lambda: [ref.norm(latents[k]) for k in wanted], "what the question calls a latent"),
+        ("every head's latent is the one of its parent", lambda: [latents[ref.parents[k]] for k in wanted],
+         "when the head itself runs"),
+    ]  # fmt: skip
+    expect_same(got, want, what, mistakes, CLOSE)
+
+
+@A2_3.check("parallel heads")
+def _(fn, cases):
+    model, z, context, ref, latents = _tree(cases)
+    for wanted in ([0, 1, 2, 3], [2, 0]):
+        _expect_latents(fn(model, z, context, wanted), wanted, z, ref, latents, f"wanted={wanted}")
+
+
+@A2_3.check("chains")
+def _(fn, cases):
+    for order in ("causal", "anticausal"):
+        model, z, context, ref, latents = _tree(cases, order)
+        for wanted in ([0, 1, 2, 3], [3, 1]):
+            got = fn(model, z, context, wanted)
+            _expect_latents(got, wanted, z, ref, latents, f"{order}, wanted={wanted}")
+
+
+@A2_3.check("any tree")
+def _(fn, cases):
+    parents = cases.choice((3, 0, -1, 2), (2, -1, 1, 1), (-1, 3, 3, 0))
+    model, z, context, ref, latents = _tree(cases, parents=parents)
+    for wanted in ([0, 1, 2, 3], [1]):
+        _expect_latents(fn(model, z, context, wanted), wanted, z, ref, latents, f"parents={parents}, wanted={wanted}")
+
+
+@A2_3.check("what has to run, once")
+def _(fn, cases):
+    every = {0, 1, 2, 3}
+    for order, wanted, needed in (
+        ("parallel", [1, 3], {1, 3}),
+        ("causal", [2], {0, 1, 2}),
+        ("anticausal", [1], {1, 2, 3}),
+        ("causal", [0, 1, 2, 3], every),
+        ("anticausal", [0, 3], every),
+    ):
+        model, z, context, _, _ = _tree(cases, order)
+        runs = [[] for _ in range(4)]
+        with counted(model.heads[0], runs[0]), counted(model.heads[1], runs[1]), \
+                counted(model.heads[2], runs[2]), counted(model.heads[3], runs[3]):  # fmt: skip
+            fn(model, z, context, wanted)
+        times = [len(each) for each in runs]
+        want = [int(k in needed) for k in range(4)]
+        if times == want:
+            continue
+        if any(ran > 1 for ran in times):
+            likely, look = "a parent runs anew for each head that reads it", "keep what you have computed, in a dict"
+        else:
+            likely, look = "heads ran that nobody needs", "only the heads asked for, and what they read"
+        fail(f"{order}, wanted={wanted}: heads 1 to 4 ran {times} times; {want} is enough.", likely, look)
+
+
+# ---- A2.4
+
+A2_4 = Question(
+    "A2.4", "make_head", points=4, difficulty=3, minutes=30, lines=14,
+    answers=(TransformerHead.__init__, LinearHead.__init__, HeadTree.__init__, MultiTokenModel.__init__),
+)  # fmt: skip
+
+
+def _head_config(cases, **changes):
+    shape = {"vocab_size": 11, "dim": 16, "n_layers": 9, "n_attention_heads": 4, "n_future": 2}
+    return ModelConfig(**(shape | changes))
+
+
+def _run(fn, head, cfg, x, what):
+    """The head as the model calls it, with the context of positions 0 to T-1."""
+    context = MultiTokenModel(cfg).to(x.dtype).context(torch.zeros(x.shape[:2], dtype=torch.long))
+    try:
+        inspect.signature(head.forward).bind(x, context)
+    except TypeError as problem:
+        fail(f"{what}: head(x, context) cannot be called: {problem}.",
+             "a head must take (x, context) like every other, even if it does not need the context",
+             "a small nn.Module of your own with forward(self, x, context)")  # fmt: skip
+    out = fn.call(head, x, context)
+    expect_tensor(out, tuple(x.shape), x.dtype, f"{what}: the output", "B, T, D")
+    return out
+
+
+def _make(fn, cfg, what):
+    head = fn(cfg)
+    if not isinstance(head, nn.Module):
+        fail(f"{what}: make_head returned a {type(head).__name__}; it must be an nn.Module.")
+    return head.double()
+
+
+@A2_4.check("a linear head")
+def _(fn, cases):
+    cfg, what = _head_config(cases, head_type="linear"), "head_type='linear'"
+    x, y = cases.normal(2, 5, 16), cases.normal(2, 5, 16)
+    head = _make(fn, cfg, what)
+    out = _run(fn, head, cfg, x, what)
+    with torch.no_grad():
+        if not same(_run(fn, head, cfg, torch.zeros_like(x), what), torch.zeros_like(x), 0):
+            fail(f"{what}: zeros do not give zeros.", "a bias: a linear head is a single matrix", "bias=False")
+        if not same(_run(fn, head, cfg, x + y, what), out + _run(fn, head, cfg, y, what), CLOSE):
+            fail(f"{what}: head(x + y) is not head(x) + head(y).", "a non-linearity: a linear head is a single matrix",
+                 "an activation function or a norm in the head")  # fmt: skip
+    count = sum(parameter.numel() for parameter in head.parameters())
+    if count != 16 * 16:
+        fail(f"{what}: it has {count} parameters; one matrix of width 16 has {16 * 16}.", "more than one matrix",
+             "n D^2 parameters for n linear heads")  # fmt: skip
+
+
+@A2_4.check("where a linear head starts")
+def _(fn, cases):
+    cfg, what = _head_config(cases, head_type="linear"), "head_type='linear'"
+    x = cases.normal(2, 40, 16)
+    out = _run(fn, _make(fn, cfg, what), cfg, x, what).detach()
+    share = float((out * x).sum() / (x * x).sum())  # 1 for the identity, near 0 for a random matrix
+    if not 0.5 < share < 1.5:
+        fail(f"{what}: at the start its output has {share:.2f} of its input in it; the identity has 1.",
+             "it starts like any other matrix; it must start at or near the identity, since the trunk is complete",
+             "the weight after it is drawn: add torch.eye, or fill with it, under torch.no_grad()")  # fmt: skip
+
+
+@A2_4.check("a transformer head")
+def _(fn, cases):
+    for layers in (1, 3):
+        cfg = _head_config(cases, layers_per_head=layers, n_kv_heads=2)
+        what = f"head_type='transformer', layers_per_head={layers}"
+        head, x = _make(fn, cfg, what), cases.normal(2, 6, 16)
+        out = _run(fn, head, cfg, x, what)
+        layer = 2 * 16 * 16 + 2 * 16 * 8 + 3 * 16 * cfg.ffn_dim + 2 * 16
+        count = sum(parameter.numel() for parameter in head.parameters())
+        if count != layers * layer:
+            likely = ""
+            if count == layer:
+                likely = "layers_per_head is ignored, or one layer stands in the list several times"
+            elif count == cfg.n_layers * layer or count == cfg.n_trunk_layers * layer:
+                likely = "the head got all layers of the model, or of the trunk"
+            fail(f"{what}: it has {count:,} parameters; {layers} layer(s) have {layers * layer:,}.", likely,
+                 "mtp_edu.trunk.Stack(cfg, depth): depth transformer layers")  # fmt: skip
+        later = x.clone()
+        later[:, 4:] += 1
+        changed = (_run(fn, head, cfg, later, what) - out).abs().amax((0, 2)) > 1e-9
+        if changed[:4].any():
+            fail(f"{what}: position 4 changes the output at earlier positions.", "attention is not causal", "Block")
+        earlier = x.clone()
+        earlier[:, 0] += 1
+        if not ((_run(fn, head, cfg, earlier, what) - out).abs().amax((0, 2)) > 1e-9)[5]:
+            fail(f"{what}: position 0 does not change the output at position 5.", "this head has no attention",
+                 "a transformer head is a layer like those of the trunk")  # fmt: skip
+
+
+@A2_4.check("every head its own weights")
+def _(fn, cases):
+    for kind in ("transformer", "linear"):
+        cfg = _head_config(cases, head_type=kind)
+        one, two = _make(fn, cfg, kind), _make(fn, cfg, kind)
+        if {id(parameter) for parameter in one.parameters()} & {id(parameter) for parameter in two.parameters()}:
+            fail(f"{kind}: two calls of make_head gave heads that share weights.",
+                 "the layer is made once, outside of the function, or stored for later",
+                 "where the layer is made")  # fmt: skip
+        x = cases.normal(1, 3, 16)
+        x.requires_grad_()
+        _run(fn, one, cfg, x, kind).sum().backward()
+        if any(parameter.grad is None for parameter in one.parameters()) or x.grad is None:
+            fail(f"{kind}: no gradient reaches the weights or the input.",
+                 "the gradient is detached, or the weight is no nn.Parameter",
+                 "no_grad, .data and buffers")  # fmt: skip
+
+
+# ---- A2.5
+
+A2_5 = Question(
+    "A2.5", "parameter_count", points=4, difficulty=3, minutes=30, lines=12,
+    answers=(ModelConfig.parameters, ModelConfig.parameter_table, ModelConfig.n_trunk_layers, ModelConfig.n_head_layers,
+             MultiTokenModel.__init__),
+)  # fmt: skip
+
+
+def _count(cfg, *, trunk=None, kv=True, norms=True, copies=None, tied=None, linear=None):
+    """Every weight's shape, one after the other; the keywords are mistakes."""
+    shapes, n, D = [(cfg.vocab_size, cfg.dim)], cfg.n_future, cfg.dim
+    narrow = cfg.n_kv_heads * (D // cfg.n_attention_heads) if kv else D
+    moved = (1 if cfg.keep_trunk_depth else n) * cfg.layers_per_head
+    usual = cfg.n_layers - moved if cfg.head_type == "transformer" else cfg.n_layers
+    layers = usual if trunk is None else trunk
+    layers += n * cfg.layers_per_head if cfg.head_type == "transformer" else 0
+    for _ in range(layers):
+        shapes += [(D, D), (D, narrow), (D, narrow), (D, D)]  # attention
+        shapes += [(D, cfg.ffn_dim)] * 3  # SwiGLU
+        shapes += [(D,), (D,)] if norms else []
+    if cfg.head_type == "linear":
+        shapes += [(D, D)] * (n if linear is None else linear)
+    shapes += [(D,)] if norms else []
+    tied = cfg.tie_embeddings if tied is None else tied
+    copies = (n if cfg.replicated_unembedding else 1) if copies is None else copies
+    shapes += [] if tied else [(cfg.vocab_size, D)] * copies
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def _expect_count(fn, cfg, what):
+    got = fn(cfg)
+    if type(got) is not int:
+        fail(f"{what}: the result is {type(got).__name__}; it must be an int.", "/ instead of //, or a tensor", "")
+    whole, per_head = cfg.n_layers, cfg.layers_per_head
+    if cfg.head_type == "linear":
+        mistakes = [
+            ("linear heads take layers out of the trunk; they replace none",
+             lambda: _count(cfg, trunk=whole - cfg.n_future), "head_type='linear': the trunk keeps n_layers"),
+            ("the linear heads' own matrices are missing", lambda: _count(cfg, linear=0), "n D^2"),
+            ("one matrix for all linear heads; each has its own", lambda: _count(cfg, linear=1), "n D^2"),
+        ]  # fmt: skip
+    elif cfg.keep_trunk_depth:
+        mistakes = [
+            ("with keep_trunk_depth=True the trunk loses head 1's layers only",
+             lambda: _count(cfg, trunk=whole - cfg.n_future * per_head), "keep_trunk_depth"),
+            ("one layer too many: the last layer of an ordinary model IS head 1, also with keep_trunk_depth",
+             lambda: _count(cfg, trunk=whole), "n = 1: a trunk of n_layers - 1"),
+        ]  # fmt: skip
+    else:
+        mistakes = [
+            ("the heads' layers are added to a complete trunk; without keep_trunk_depth they are moved out of it",
+             lambda: _count(cfg, trunk=whole),
+             "n_layers counts the trunk's layers and the transformer heads together"),
+            ("one layer too many: the last layer of an ordinary model IS head 1, so n heads take n layers, not n-1",
+             lambda: _count(cfg, trunk=whole - (cfg.n_future - 1) * per_head), "n = 1: a trunk of n_layers - 1"),
+            ("layers_per_head is ignored in the trunk", lambda: _count(cfg, trunk=whole - cfg.n_future),
+             "layers_per_head"),
+        ]  # fmt: skip
+    mistakes += [
+        ("the norms are missing: two in each layer, one at the end", lambda: _count(cfg, norms=False), "vectors of D"),
+        ("keys and values are narrower than D where heads share them (n_kv_heads)", lambda: _count(cfg, kv=False),
+         "wk and wv: D times n_kv_heads * head_dim"),
+        ("with tied embeddings the unembedding is the embedding: count it once", lambda: _count(cfg, tied=False),
+         "tie_embeddings"),
+        ("replicated_unembedding: one unembedding for each head", lambda: _count(cfg, copies=1), "n V D"),
+        ("one unembedding for each head, where all share one", lambda: _count(cfg, copies=cfg.n_future),
+         "replicated_unembedding=False"),
+        ("the unembedding is missing", lambda: _count(cfg, copies=0), "V D once more"),
+    ]  # fmt: skip
+    expect_same(got, _count(cfg), f"{what}: the number of parameters", mistakes, 0,
+                "cfg.parameter_table() of the same shape, part by part: compare outside of the check")  # fmt: skip
+
+
+def _with(cfg, **changes):
+    return ModelConfig(**(cfg.to_dict() | changes))
+
+
+def _shape(cases, **changes):
+    heads = cases.choice(2, 4)
+    shape = {"vocab_size": cases.integer(50, 90), "dim": 16 * heads, "n_attention_heads": heads, "n_layers": 11}
+    return ModelConfig(**(shape | {"n_future": cases.integer(2, 4)} | changes))
+
+
+@A2_5.check("parallel transformer heads")
+def _(fn, cases):
+    _expect_count(fn, _shape(cases), "transformer heads")
+
+
+@A2_5.check("n does not change it")
+def _(fn, cases):
+    cfg = _shape(cases)
+    counts = {n: fn(_with(cfg, n_future=n)) for n in (1, 2, 3, 4)}
+    if len(set(counts.values())) > 1:
+        fail(f"By n: {counts}. They must all be equal.", "the heads' layers are added, not moved", "the trunk's depth")
+    _expect_count(fn, _with(cfg, layers_per_head=2), "layers_per_head=2")
+
+
+@A2_5.check("other kinds of head")
+def _(fn, cases):
+    _expect_count(fn, _shape(cases, head_type="linear"), "head_type='linear'")
+    _expect_count(fn, _shape(cases, keep_trunk_depth=True), "keep_trunk_depth=True")
+
+
+@A2_5.check("narrow keys, tied and replicated unembeddings")
+def _(fn, cases):
+    _expect_count(fn, _shape(cases, n_kv_heads=1), "n_kv_heads=1")
+    _expect_count(fn, _shape(cases, tie_embeddings=True), "tie_embeddings=True")
+    _expect_count(fn, _shape(cases, replicated_unembedding=True), "replicated_unembedding=True")
+
+
+@A2_5.check("in closed form")
+def _(fn, cases):
+    cfg = ModelConfig(vocab_size=32_000, dim=4096, n_layers=32, n_attention_heads=32, ffn_dim=11_008, n_future=4)
+    with unlimited() as used:
+        _expect_count(fn, cfg, "the paper's 7B")
+    if used.peak > 1 << 20:
+        fail(f"{used.peak:,} bytes of tensors were made to count a model.", "tensors are made only to be counted",
+             "the shapes follow from the config alone")  # fmt: skip

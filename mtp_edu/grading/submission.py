@@ -1,0 +1,104 @@
+"""A student's functions, taken over from a notebook as source: what defines them and what they need, nothing else."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+LINE_MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
+
+
+class Unreadable(Exception):
+    """The file is no notebook."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The code cells of a notebook, and how many of them are no Python."""
+
+    statements: tuple[tuple[ast.stmt, str], ...]  # of all cells, in order, with their text
+    broken: int
+
+    @classmethod
+    def read(cls, path: Path) -> Submission:
+        """Raises Unreadable, with the reason, for what is no notebook."""
+        try:
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise Unreadable(f"{path.name} is no notebook: {type(problem).__name__} {problem}") from None
+        return cls.of(sources)
+
+    @classmethod
+    def of(cls, sources: list[str]) -> Submission:
+        """From the source of each code cell."""
+        statements, broken = [], 0
+        for source in sources:
+            try:
+                text = _without_magics(source)
+                statements += [(node, _text(node, text.splitlines())) for node in ast.parse(text).body]
+            except (SyntaxError, ValueError):
+                broken += 1
+        return cls(tuple(statements), broken)
+
+    def source_of(self, name: str) -> str | None:
+        """Source that defines `name`: every top-level statement that binds it or a name that such a statement uses, in
+        order. Calls, loops and prints between them are left out. None if nothing binds it."""
+        needed, taken = {name}, set()
+        binds = [_bound(statement) for statement, _ in self.statements]
+        if not any(name in bound for bound in binds):
+            return None
+        grew = True
+        while grew:
+            grew = False
+            for i, (statement, _) in enumerate(self.statements):
+                if i not in taken and (binds[i] & needed or "*" in binds[i]):
+                    taken.add(i)
+                    needed |= _used(statement)
+                    grew = True
+        return "\n\n".join(self.statements[i][1] for i in sorted(taken))
+
+
+def _without_magics(source: str) -> str:
+    if source.lstrip().startswith("%%"):
+        magic, _, rest = source.lstrip().partition("\n")
+        return rest if magic.split()[0] in ("%%time", "%%timeit", "%%capture") else ""
+    return LINE_MAGIC.sub(r"\1pass", source)
+
+
+def _text(node: ast.stmt, lines: list[str]) -> str:
+    """The statement as it was written, with its comments; anew where it shares a line with another."""
+    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+    text = "\n".join(lines[first - 1 : node.end_lineno])
+    try:
+        found = ast.parse(text).body
+    except SyntaxError:
+        found = []
+    return text if len(found) == 1 and ast.dump(found[0]) == ast.dump(node) else ast.unparse(node)
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Names that a top-level statement gives a meaning in the notebook; "*" for a star import."""
+    found: set[str] = set()
+    nodes: list[ast.AST] = [statement]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue  # what is bound inside is local
+        if isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        nodes += ast.iter_child_nodes(node)
+    return found
+
+
+def _used(statement: ast.stmt) -> set[str]:
+    """Every name that occurs in it; taking one too many does no harm."""
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}

@@ -1,0 +1,124 @@
+"""Scoring in a fresh interpreter: what goes wrong in a submission costs that question, with a reason, and no other."""
+
+import json
+
+import pytest
+
+from mtp_edu.grading import course, score
+
+GOOD = """
+import torch
+
+def future_targets(tokens, n):
+    return torch.nn.functional.pad(tokens, (0, n), value=-100).unfold(1, n + 1, 1)[..., 1:].contiguous()
+"""
+PRETENDS = '''
+import json, os, sys
+
+class Equal:
+    """Equal to everything, whatever is asked of it."""
+    def __eq__(self, other): return True
+    def __getattr__(self, name): return self
+    def __call__(self, *args, **kwargs): return self
+
+def document_ids(tokens, eos_id):
+    for file in (sys.stdout, sys.stderr, sys.__stdout__):
+        print(json.dumps({"question": "A1.2", "passed": True, "message": "", "points": 3}), file=file, flush=True)
+    for descriptor in range(3, 20):
+        try: os.write(descriptor, b'{"question": "A1.2", "passed": true, "message": ""}\\n')
+        except OSError: pass
+    return Equal()
+'''
+OVERWRITES = """
+import mtp_edu.grading
+import mtp_edu.grading.questions as questions
+from mtp_edu.grading import a1_targets
+
+def masked_targets(*args, **kwargs):
+    for module in (questions, a1_targets, mtp_edu.grading):
+        for name in ("check", "same", "expect_same", "expect_tensor", "fail", "Question"):
+            setattr(module, name, lambda *a, **k: None)
+    questions.QUESTIONS.clear()
+    mtp_edu.grading.QUESTIONS.clear()
+    return None
+"""
+
+
+ENDS = """
+def loss_per_head(logits, targets):
+    import os
+    os._exit(0)
+"""
+EATS = """
+import torch
+
+def n_token_loss(logits, targets, head_weights=None, target_counts=None):
+    return torch.ones(10**10).sum()
+"""
+LOOPS = """
+def future_targets(tokens, n):
+    import subprocess
+    subprocess.Popen(["sleep", "1000"])
+    while True:
+        try:
+            while True: pass
+        except BaseException: pass
+"""
+KILLS = """
+import os, signal
+PROCESS = os.kill(os.getpid(), signal.SIGKILL)
+
+def document_ids(tokens, eos_id):
+    return PROCESS
+"""
+
+
+def notebook(path, *cells):
+    cells = [
+        {"cell_type": "code", "source": cell, "metadata": {}, "outputs": [], "execution_count": None} for cell in cells
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), encoding="utf-8")
+    return path
+
+
+def scored(path, **limits):
+    results = score.score(path, course.questions_of("A1"), "a test", **({"seconds": 60} | limits))
+    assert [result.question for result in results] == course.questions_of("A1")
+    return {result.question: (result.points, result.message) for result in results}
+
+
+def test_each_accident_costs_its_own_question_and_says_why(tmp_path):
+    """One submission: right, pretends, overwrites the checks, ends its process, eats memory."""
+    path = notebook(tmp_path / "A1.ipynb", GOOD, "import os\nos._exit(1)", PRETENDS, OVERWRITES, ENDS, EATS)
+    results = scored(path)
+    assert results["A1.1"] == (3, "all 4 checks passed")
+    assert results["A1.2"][0] == 0 and "of type Equal" in results["A1.2"][1]
+    assert results["A1.3"][0] == 0 and "there is no `return`" in results["A1.3"][1]
+    assert results["A1.4"][0] == 0 and results["A1.4"][1].startswith("no record: the interpreter ended (exit code 0)")
+    assert results["A1.5"][0] == 0 and "raised RuntimeError" in results["A1.5"][1] and "memory" in results["A1.5"][1]
+
+
+def test_loops_are_ended_also_in_a_process_of_their_own_and_kills_are_named(tmp_path):
+    raises = "CONSTANT = 1 / 0\ndef masked_targets(*a, **k):\n    return CONSTANT"
+    results = scored(notebook(tmp_path / "A1.ipynb", LOOPS, KILLS, raises), seconds=3)
+    assert results["A1.1"] == (0, "no record: it did not end within 3 seconds")
+    assert "signal SIGKILL" in results["A1.2"][1]
+    assert "raised ZeroDivisionError" in results["A1.3"][1]
+    assert results["A1.4"] == (0, "no function loss_per_head in the notebook")
+    assert not any(points for points, _ in results.values())
+
+
+def test_a_file_that_is_no_notebook_scores_0_with_the_reason(tmp_path):
+    path = tmp_path / "A1.ipynb"
+    path.write_text("{", encoding="utf-8")
+    assert all(
+        points == 0 and "no record: A1.ipynb is no notebook" in message for points, message in scored(path).values()
+    )
+
+
+@pytest.mark.skipif(not hasattr(score.os, "killpg"), reason="POSIX only")
+def test_the_student_s_code_sees_nothing_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTP_EDU_COURSE_SEED", "secret")
+    asks = "import os\ndef future_targets(tokens, n):\n    raise ValueError(sorted(os.environ))"
+    points, message = scored(notebook(tmp_path / "A1.ipynb", asks))["A1.1"]
+    assert points == 0 and "'HOME'" in message and "SEED" not in message
