@@ -2,8 +2,8 @@
 
 questions.py   how a question and its checks are declared, and what their messages say
 guard.py       while a check runs, the package's own answer refuses
-reference.py   what is right, computed a second time by plain loops in float64
-a1_targets.py  a2_heads.py  a3_backward.py   the questions, one file for each assignment
+reference.py  reference_decoding.py   what is right, computed a second time by plain loops in float64
+a1_targets.py ... a6_probes.py   the questions, one file for each assignment
 submission.py  a student's functions, taken over from a notebook as source
 score.py       scores them in a fresh interpreter, which can be killed
 course.py      release and grade with nbgrader (extra `grade`)

@@ -179,11 +179,15 @@ def _record(course: Path, student: str, assignment: str, path: Path | None, resu
     record.write_text(json.dumps([asdict(result) for result in results], indent=1), encoding="utf-8")
     notebook = json.loads((course / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
     theirs = score.definitions(path, questions_of(assignment)) if path else {}
+    given = {"".join(cell["source"]) for cell in notebook["cells"]}
+    written = [text for text in (score.texts(path) if path else ()) if text not in given]
     for cell in notebook["cells"]:
         settings = cell["metadata"].get("nbgrader", {})
         source = theirs.get(settings.get("grade_id", "").replace("-", "."))
         if settings.get("solution") and source:
             cell["source"] = source
+        if settings.get("solution") and settings.get("grade") and written:  # an open question, which a person grades
+            cell["source"] = "\n\n".join(written)
     target = course / "submitted" / student / name / f"{name}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(notebook), encoding="utf-8")

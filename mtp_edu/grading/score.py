@@ -57,6 +57,14 @@ def definitions(path: Path, questions: list[str]) -> dict[str, str]:
     return {question: source for question, source in found.items() if source}
 
 
+def texts(path: Path) -> tuple[str, ...]:
+    """The text cells of a notebook; none if it cannot be read."""
+    try:
+        return Submission.read(path).texts
+    except Unreadable:
+        return ()
+
+
 def score(path: Path, questions: list[str], course_seed: str, seconds: float = SECONDS,
           gigabytes: float = GIGABYTES) -> list[Result]:  # fmt: skip
     """Results for all questions of a notebook, whatever it does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 LINE_MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
@@ -17,20 +17,22 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """The code cells of a notebook, and how many of them are no Python."""
+    """The cells of a notebook."""
 
-    statements: tuple[tuple[ast.stmt, str], ...]  # of all cells, in order, with their text
-    broken: int
+    statements: tuple[tuple[ast.stmt, str], ...]  # of all code cells, in order, with their text
+    broken: int  # code cells that are no Python
+    texts: tuple[str, ...] = ()  # the markdown cells
 
     @classmethod
     def read(cls, path: Path) -> Submission:
         """Raises Unreadable, with the reason, for what is no notebook."""
         try:
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-            sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+            kinds = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise Unreadable(f"{path.name} is no notebook: {type(problem).__name__} {problem}") from None
-        return cls.of(sources)
+        own = cls.of([source for kind, source in kinds if kind == "code"])
+        return replace(own, texts=tuple(source for kind, source in kinds if kind == "markdown"))
 
     @classmethod
     def of(cls, sources: list[str]) -> Submission:

@@ -157,9 +157,11 @@ def by_share(content: Mapping) -> Figure:
 
     Test accuracy at the point of training that validation stories chose. Right: n > 1 less n = 1 with Welch's 95 %
     interval; where 0 lies inside, the runs show no difference. A row of panels for each size. Raises ValueError without
-    a finished run.
+    finished runs of two shares.
     """
     rows = finished(content, "induction")
+    if len(shares := distinct(rows, "share")) < 2:
+        raise ValueError(f"all finished runs have share {shares[0]:g}: run `mtp-edu run induction` with others, too")
     sizes, numbers, words = distinct(rows, "size"), n_values(rows), []
     fig = canvas(8.4, 0.6 + 3.1 * len(sizes))
     for size, (left, right) in zip(sizes, fig.subplots(len(sizes), 2, squeeze=False)):

@@ -17,7 +17,9 @@ else; with an address on GitHub, every notebook gets a badge that opens it in Co
 """
 
 import argparse
+import base64
 import hashlib
+import io
 import os
 import re
 import sys
@@ -26,6 +28,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 SOURCES = Path(__file__).resolve().parent
 NOTEBOOKS = SOURCES.parent
@@ -147,6 +150,18 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             data = output.get("data", {})
             if len(data) > 1:
                 data.pop(WIDGET_VIEW, None)  # its model is gone: the static twin beside it is shown instead
+            if "image/png" in data:
+                data["image/png"] = with_palette(data["image/png"])
+
+
+def with_palette(picture: str) -> str:
+    """A PNG in base64 with 256 colours of its own: a third of the size, and to the eye the same."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture)))
+    if image.mode == "P":
+        return picture
+    small = io.BytesIO()
+    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode("ascii") + "\n"
 
 
 def problems(notebook: nbformat.NotebookNode, size: int) -> list[str]:

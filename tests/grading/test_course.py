@@ -8,6 +8,7 @@ import zipfile
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbgrader.api import Gradebook
 
 from mtp_edu.grading import ASSIGNMENTS, course, score
 from mtp_edu.grading.submission import Submission
@@ -79,7 +80,8 @@ def test_the_staff_s_notebook_runs_from_top_to_bottom_with_nothing_on_stderr(mad
     NotebookClient(
         whole, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(course.ROOT)}}
     ).execute()
-    checks = [cell for cell in whole.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    code = [cell for cell in whole.cells if cell.cell_type == "code"]
+    checks = [cell for cell in code if cell.metadata.get("nbgrader", {}).get("grade")]
     for cell in whole.cells:
         assert not [out for out in cell.get("outputs", []) if out.get("name") == "stderr"]
     for cell in checks:
@@ -125,6 +127,31 @@ def test_a_class_is_graded_whatever_is_in_it(made, tmp_path):
     assert "is no notebook" in pages["broken"]
     assert "clamp(min=1)" in pages["colab"]  # the student's own code, also where the metadata were lost
     assert Submission.read(submitted / "half" / name).source_of("future_targets")  # what was handed in is untouched
+
+
+def test_the_text_of_an_open_question_reaches_who_grades_it(made, tmp_path):
+    """Also without metadata; its points are left to a person, and a cell that nobody touched gets none."""
+    name = "A6_probes"
+    for student in ("wrote", "colab", "untouched"):
+        (tmp_path / student).mkdir()
+        own = notebook(made / "students" / f"{name}.ipynb")
+        for cell in own.cells:
+            settings = cell.metadata.get("nbgrader", {})
+            if student != "untouched" and settings.get("grade") and settings.get("solution"):
+                cell.source = f"What {student} found."
+            if student == "colab":
+                cell.metadata = nbformat.from_dict({})
+        nbformat.write(own, tmp_path / student / f"{name}.ipynb")
+    course.grade(tmp_path, made, "a test")
+    for student in ("wrote", "colab"):
+        page = (made / "feedback" / student / name / f"{name}.html").read_text(encoding="utf-8")
+        assert f"What {student} found." in page
+    with Gradebook(f"sqlite:///{made / 'gradebook.db'}") as book:
+        found = {student: book.find_submission(name, student) for student in ("wrote", "colab", "untouched")}
+        assert {student: one.needs_manual_grade for student, one in found.items()} == {
+            "wrote": True, "colab": True, "untouched": False,
+        }  # fmt: skip
+        assert all(one.score == 0 and one.max_score == 20 for one in found.values())
 
 
 def read_csv(path):
