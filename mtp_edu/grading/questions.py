@@ -62,8 +62,8 @@ class Question:
     def heading(self) -> str:
         """The line under a question's title in the notebook; a test compares them."""
         dots = "●" * self.difficulty + "○" * (5 - self.difficulty)
-        lines = "1 line" if self.lines == 1 else f"{self.lines} lines"
-        return f"*{self.points} points · difficulty {dots} · about {self.minutes} minutes · about {lines}*"
+        points, lines = (f"{n} {word}" + "s" * (n != 1) for n, word in ((self.points, "point"), (self.lines, "line")))
+        return f"*{points} · difficulty {dots} · about {self.minutes} minutes · about {lines}*"
 
     def check(self, name: str) -> Callable:
         """Adds a check: a function of (student's function, cases) that raises AssertionError."""

@@ -265,10 +265,16 @@ class OpenNotebook:
     def find(self, selector: str):
         return self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}")
 
-    def can_be_seen(self, locator) -> bool:
-        """True if nothing hides or clips the middle of an element."""
-        locator.scroll_into_view_if_needed()
-        return locator.evaluate(ON_TOP)
+    def can_be_seen(self, locator, seconds: float = 10) -> bool:
+        """True as soon as nothing hides or clips the middle of an element: a new theme, or a figure that grows while
+        it is looked at, may move it away for a moment."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            locator.scroll_into_view_if_needed()
+            if locator.evaluate(ON_TOP):
+                return True
+            time.sleep(0.1)
+        return False
 
 
 @contextlib.contextmanager

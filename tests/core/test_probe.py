@@ -91,7 +91,7 @@ def test_head_predictions_are_the_models():
     assert found.top_ids.shape == (20, 4, 3)
     for t in range(20):
         for k in range(1, 5):
-            own = p[t, k - 1]
+            own = p[t, k - 1].detach()
             assert found.top_ids[t, k - 1, 0] == own.argmax()
             assert float(found.entropy[t, k - 1]) == pytest.approx(-float((own * own.log()).sum()), rel=1e-4)
             if t + k < 20:

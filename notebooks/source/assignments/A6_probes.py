@@ -36,7 +36,8 @@ from mtp_edu.trunk import rotate
 # | `model(tokens, n_future=1)` | logits (B, T, 1, V) of the next token alone |
 #
 # There may be fewer key/value heads than attention heads; each then serves several attention heads that stand side by side. The H heads' outputs stand side by side as well, E numbers each, when `wo` reads them.
-#
+
+# %% [markdown]
 # ## A6.1 Where does each head look?
 #
 # *4 points · difficulty ●●●●○ · about 35 minutes · about 12 lines*
