@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import symtable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,10 +57,10 @@ class Submission:
         grew = True
         while grew:
             grew = False
-            for i, (statement, _) in enumerate(self.statements):
+            for i in range(len(self.statements)):
                 if i not in taken and (binds[i] & needed or "*" in binds[i]):
                     taken.add(i)
-                    needed |= _used(statement)
+                    needed |= _used(self.statements[i][1])
                     grew = True
         return "\n\n".join(self.statements[i][1] for i in sorted(taken))
 
@@ -101,6 +102,21 @@ def _bound(statement: ast.stmt) -> set[str]:
     return found
 
 
-def _used(statement: ast.stmt) -> set[str]:
-    """Every name that occurs in it; taking one too many does no harm."""
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+def _used(text: str) -> set[str]:
+    """Names that a top-level statement takes from the notebook.
+
+    A parameter, or what a function binds itself, is none of them: a demonstration that binds the same name is not run.
+    """
+    try:
+        scopes = [symtable.symtable(text, "<cell>", "exec")]
+    except SyntaxError:  # such as a return outside of a function: running it will say so
+        return set()
+    found: set[str] = set()
+    while scopes:
+        scope = scopes.pop()
+        outermost = scope.get_type() == "module"
+        for name in scope.get_symbols():
+            if name.is_referenced() and (outermost or name.is_global()):
+                found.add(name.get_name())
+        scopes += scope.get_children()
+    return found

@@ -56,6 +56,27 @@ def test_checks_that_were_overwritten_are_not_taken_over():
     assert source(*cells) == "def answer(x):\n    return 0"
 
 
+def test_a_cell_that_binds_a_parameters_name_is_not_taken_over():
+    cells = [
+        "from math import sqrt\nSCALE = 2",
+        "model, rows = load_something_large()",
+        "def half(model):\n    rows = [sqrt(x) for x in model]\n    return [x / SCALE for x in rows]",
+    ]
+    source = Submission.of(cells).source_of("half")
+    assert "load_something_large" not in source and "sqrt" in source and "SCALE = 2" in source
+
+
+def test_a_name_that_a_nested_function_or_a_class_takes_from_the_notebook_is_taken_over():
+    cells = [
+        "A, B, C = 1, 2, 3",
+        "D = 4",
+        "class K:\n    b = B\n\n    def f(self):\n        return lambda: A + D",
+        "def g(x=C):\n    return K",
+    ]
+    source = Submission.of(cells).source_of("g")
+    assert "A, B, C = 1, 2, 3" in source and "D = 4" in source and "class K" in source
+
+
 def test_a_local_name_does_not_count_as_a_definition():
     assert source("def other():\n    answer = 1\n    return [answer for answer in range(3)]") is None
     assert source("x = [answer for answer in range(3)]") is None
