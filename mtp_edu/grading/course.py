@@ -64,8 +64,6 @@ def prepare(course: Path = COURSE, assignments: Iterable[str] = tuple(ASSIGNMENT
     for assignment in assignments:
         name = name_of(assignment)
         whole = read(SOURCES / f"{name}.py")
-        title = whole.cells[0]  # its Colab badge takes every notebook to lie beside the lessons
-        title.source = title.source.replace(f"/notebooks/{name}.ipynb", f"/notebooks/assignments/{name}.ipynb")
         _write(whole, course / "staff" / f"{name}.ipynb")
         cells = [cell for cell in whole.cells if STAFF not in cell.metadata.get("tags", [])]
         _write(whole | {"cells": cells}, course / "source" / name / f"{name}.ipynb")

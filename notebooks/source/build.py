@@ -5,7 +5,8 @@
     python notebooks/source/build.py --no-execute         cells only; outputs of cells that did not change are kept
     python notebooks/source/build.py --check              compare the committed notebooks with their sources
     python notebooks/source/build.py --address URL [--branch NAME]
-                                                          where Colab finds this course, in all notebooks; nothing is run
+                                                          where Colab finds this course, in all notebooks and
+                                                          assignments; nothing is run
 
 A source, NN_name.py, is Python with `# %%` cells (jupytext's percent format) and is what maintainers edit; the notebook
 beside this folder is made from it. Cell ids follow from the cells' content, so that building twice gives the same bytes
@@ -50,9 +51,14 @@ def lessons() -> list[Path]:
     return sorted(SOURCES.glob("[0-9][0-9]_*.py"))
 
 
+def assignments() -> list[Path]:
+    """The assignments' sources. nbgrader makes notebooks of them (`make release`); only the address is changed here."""
+    return sorted((SOURCES / "assignments").glob("A[0-9]_*.py"))
+
+
 def target(source: Path) -> Path:
-    """The notebook of a source."""
-    return NOTEBOOKS / source.with_suffix(".ipynb").name
+    """The notebook of a source: a lesson's, or a student's of an assignment."""
+    return NOTEBOOKS / source.relative_to(SOURCES).with_suffix(".ipynb")
 
 
 def address() -> tuple[str, str]:
@@ -264,6 +270,8 @@ def main() -> int:
     if os.environ.get("MTP_EDU_FAST", "0") != "0" and runs:
         parser.error("MTP_EDU_FAST is set: outputs that are committed come from a real run. Unset it.")
     chosen = [path for path in lessons() if not arguments.names or path.name.startswith(tuple(arguments.names))]
+    if arguments.address is not None:
+        chosen += assignments()
     if not chosen:
         parser.error(f"no source starts with {' or '.join(arguments.names)}")
     bad = 0

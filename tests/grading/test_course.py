@@ -10,7 +10,8 @@ import pytest
 from nbclient import NotebookClient
 from nbgrader.api import Gradebook
 
-from mtp_edu.grading import ASSIGNMENTS, course, score
+from grading import accidents
+from mtp_edu.grading import ASSIGNMENTS, answers, course, score
 from mtp_edu.grading.submission import Submission
 
 
@@ -88,20 +89,31 @@ def test_the_staff_s_notebook_runs_from_top_to_bottom_with_nothing_on_stderr(mad
         assert "checks passed" in cell.outputs[0].text
 
 
-def test_a_class_is_graded_whatever_is_in_it(made, tmp_path):
-    """Right, as released, no notebook, no submission, lost metadata and a cell that ends the kernel, half right."""
+def hand_in(folder, *cells):
+    """A submission to A1 of code cells without metadata, as files from Colab may be."""
+    cells = [cell if isinstance(cell, dict) else {"cell_type": "code", "source": cell} for cell in cells]
+    cells = [{"metadata": {}, "outputs": []} | cell for cell in cells]
+    text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 0})
+    folder.mkdir(parents=True)
+    (folder / "Copy of A1_targets.ipynb").write_text(text, encoding="utf-8")
+
+
+def test_a_class_of_ten_is_graded_whatever_is_in_it(made, tmp_path):
     name, submitted = "A1_targets.ipynb", tmp_path / "submitted"
     right = notebook(made / "staff" / name)
-    for student in ("right", "untouched", "broken", "nothing", "colab", "half"):
+    for student in ("right", "untouched", "broken", "nothing", "half"):
         (submitted / student / "week 1").mkdir(parents=True)
     nbformat.write(right, submitted / "right" / name)
     nbformat.write(notebook(made / "students" / name), submitted / "untouched" / "week 1" / name)
     (submitted / "broken" / name).write_text("{", encoding="utf-8")
     (submitted / "nothing" / "notes.txt").write_text("ill", encoding="utf-8")
-    bare = [{"cell_type": cell.cell_type, "source": cell.source, "metadata": {}, "outputs": []} for cell in right.cells]
-    bare.append({"cell_type": "code", "source": "import os\nos._exit(1)", "metadata": {}, "outputs": []})
-    text = json.dumps({"cells": bare, "metadata": {}, "nbformat": 4, "nbformat_minor": 0})
-    (submitted / "colab" / "week 1" / f"Copy of {name}").write_text(text, encoding="utf-8")
+    bare = [{"cell_type": cell.cell_type, "source": cell.source} for cell in right.cells]
+    hand_in(submitted / "colab" / "week 1", *bare, "import os\nos._exit(1)")
+    hand_in(submitted / "own style" / "first try", accidents.ENDS)
+    hand_in(submitted / "own style" / "second try", answers.read("A1")[1].source)
+    hand_in(submitted / "borrows", accidents.BORROWS)
+    hand_in(submitted / "pretends", accidents.PRETENDS, accidents.OVERWRITES, "print('20 of 20')")
+    hand_in(submitted / "crashes", accidents.KILLS, accidents.ENDS, accidents.EATS)
     for cell in right.cells:
         if "def loss_per_head" in cell.source or "def n_token_loss" in cell.source:
             cell.source = cell.source.replace(
@@ -113,12 +125,26 @@ def test_a_class_is_graded_whatever_is_in_it(made, tmp_path):
 
     rows = {row["student_id"]: row for row in read_csv(made / "grades.csv") if row["assignment"] == "A1_targets"}
     scores = {student: float(row["score"]) for student, row in rows.items()}
-    assert scores == {"right": 20, "untouched": 0, "broken": 0, "nothing": 0, "colab": 20, "half": 10}
+    assert scores == {
+        "right": 20, "own style": 20, "colab": 20, "half": 10,
+        "untouched": 0, "broken": 0, "nothing": 0, "borrows": 0, "pretends": 0, "crashes": 0,
+    }  # fmt: skip
     assert all(float(row["max_score"]) == 20 for row in rows.values())
     reasons = {(row["student"], row["question"]): row["message"] for row in read_csv(made / "questions.csv")}
-    assert "is no notebook" in reasons["broken", "A1.1"]
-    assert "no notebook was handed in" in reasons["nothing", "A1.5"]
-    assert "did not end within 20 seconds" in reasons["half", "A1.4"]
+    assert len(reasons) == 10 * len(course.questions_of("A1"))
+    for student, question, words in (
+        ("broken", "A1.1", "is no notebook"),
+        ("nothing", "A1.5", "no notebook was handed in"),
+        ("half", "A1.4", "did not end within 20 seconds"),
+        ("borrows", "A1.1", "that is the answer; write your own"),
+        ("borrows", "A1.3", "that is the answer; write your own"),
+        ("pretends", "A1.2", "of type Equal"),
+        ("pretends", "A1.4", "no function loss_per_head"),
+        ("crashes", "A1.2", "signal SIGKILL"),
+        ("crashes", "A1.4", "no record: the interpreter ended"),
+        ("crashes", "A1.5", "memory"),
+    ):
+        assert words in reasons[student, question]
     pages = {}
     for page in made.glob("feedback/*/A1_targets/*.html"):
         pages[page.parent.parent.name] = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
@@ -129,8 +155,9 @@ def test_a_class_is_graded_whatever_is_in_it(made, tmp_path):
     assert Submission.read(submitted / "half" / name).source_of("future_targets")  # what was handed in is untouched
 
 
-def test_the_text_of_an_open_question_reaches_who_grades_it(made, tmp_path):
-    """Also without metadata; its points are left to a person, and a cell that nobody touched gets none."""
+def test_the_text_of_an_open_question_reaches_who_grades_it_and_its_marks_stay(made, tmp_path):
+    """Also without metadata; its points are left to a person, and a cell that nobody touched gets none. A person's
+    points outlive another grading, and are flagged for another look."""
     name = "A6_probes"
     for student in ("wrote", "colab", "untouched"):
         (tmp_path / student).mkdir()
@@ -152,6 +179,14 @@ def test_the_text_of_an_open_question_reaches_who_grades_it(made, tmp_path):
             "wrote": True, "colab": True, "untouched": False,
         }  # fmt: skip
         assert all(one.score == 0 and one.max_score == 20 for one in found.values())
+        [grade] = [grade for grade in book.find_submission(name, "wrote").notebooks[0].grades if grade.name == "A6-6"]
+        grade.manual_score, grade.needs_manual_grade = 4, False
+        book.db.commit()
+    course.grade(tmp_path, made, "another seed")
+    [row] = [row for row in read_csv(made / "grades.csv") if (row["student_id"], row["assignment"]) == ("wrote", name)]
+    assert float(row["score"]) == 4
+    with Gradebook(f"sqlite:///{made / 'gradebook.db'}") as book:
+        assert book.find_submission(name, "wrote").needs_manual_grade
 
 
 def read_csv(path):

@@ -286,16 +286,23 @@ def by_command(monkeypatch, *arguments):
 
 
 def test_an_address_reaches_every_notebook_without_running_it(small, own_cell, monkeypatch):
-    builder.build(small, execute=True)
+    assignment = small.parent / "assignments" / "A1_small.py"
+    for folder in (assignment.parent, builder.NOTEBOOKS / "assignments"):
+        folder.mkdir()
+    assignment.write_text(SMALL, encoding="utf-8")
+    for source in (small, assignment):
+        builder.build(source, execute=True)
     before = builder.target(small).read_bytes()
     assert b"colab-badge" not in before and b'ADDRESS, BRANCH = \\"\\", \\"main\\"' in before
     monkeypatch.setattr(builder, "run", None)
     assert by_command(monkeypatch, "--address", "https://github.com/a-course/mtp_edu.git/", "--branch", "2027") == 0
-    cells = nbformat.read(builder.target(small), as_version=4).cells
-    there = "https://colab.research.google.com/github/a-course/mtp_edu/blob/2027/notebooks/99_small.ipynb"
-    assert cells[0].source.startswith("# A title\n\n[![Open in Colab](") and cells[0].source.endswith(f"]({there})")
-    assert 'ADDRESS, BRANCH = "https://github.com/a-course/mtp_edu.git", "2027"' in cells[1].source
-    assert builder.differences(small) == [] and cells[2].outputs
+    for source, path in ((small, "99_small"), (assignment, "assignments/A1_small")):
+        cells = nbformat.read(builder.target(source), as_version=4).cells
+        there = f"https://colab.research.google.com/github/a-course/mtp_edu/blob/2027/notebooks/{path}.ipynb"
+        assert cells[0].source.startswith("# A title\n\n[![Open in Colab](")
+        assert cells[0].source.endswith(f"]({there})")
+        assert 'ADDRESS, BRANCH = "https://github.com/a-course/mtp_edu.git", "2027"' in cells[1].source
+        assert builder.differences(source) == [] and cells[2].outputs
     assert by_command(monkeypatch, "--address", "https://git.example.org/course") == 0  # Colab opens GitHub's only
     assert builder.badge("x") == "" and builder.address() == ("https://git.example.org/course", "main")
     assert by_command(monkeypatch, "--address", "") == 0 and builder.target(small).read_bytes() == before
