@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mtp_edu.cli import main
 from mtp_edu.config import PRESETS, ModelConfig
 from mtp_edu.experiments import runs, scaling
-from mtp_edu.experiments.statistics import mean_interval, mean_so_far, welch_difference
+from mtp_edu.experiments.statistics import mean_interval, mean_so_far, shown, welch_difference
 from mtp_edu.views import scaling as pictures
 from mtp_edu.views import style
 
@@ -188,7 +188,7 @@ def test_finished_runs_are_read_and_the_tables_show_everything(quick, monkeypatc
     assert row_of(again, 4)["runs"] == row_of(content, 4)["runs"][::-1]
     out = capsys.readouterr().out
     assert out.count("\n| nano |") == 3 + 6 and out.count("2 of 2") == 9
-    assert f"| {scaling.shown(row_of(again, 4)['head_1_minus_n1'], sign='+')} |" in out
+    assert f"| {shown(row_of(again, 4)['head_1_minus_n1'], sign='+')} |" in out
     assert "| 0.3B | 4 | -0.8 |" in out and "| 4 | 4 | 43.1 |" in out
     assert "By weights" not in out and not (folder / "other_weights.png").exists()
 

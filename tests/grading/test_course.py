@@ -7,10 +7,10 @@ import zipfile
 
 import nbformat
 import pytest
+from grading import accidents
 from nbclient import NotebookClient
 from nbgrader.api import Gradebook
 
-from grading import accidents
 from mtp_edu.grading import ASSIGNMENTS, answers, course, score
 from mtp_edu.grading.submission import Submission
 

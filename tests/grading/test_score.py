@@ -3,9 +3,10 @@
 import json
 
 import pytest
-
 from grading.accidents import EATS, ENDS, GOOD, KILLS, LOOPS, OVERWRITES, PRETENDS
+
 from mtp_edu.grading import course, score
+
 
 def notebook(path, *cells):
     cells = [
