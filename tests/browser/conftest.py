@@ -43,6 +43,14 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture
+def expect(browser):
+    """Playwright's assertions, which wait; `browser` first, which says what is missing."""
+    from playwright.sync_api import expect
+
+    return expect
+
+
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
     """JupyterLab on a copy of the notebooks; `browser` first, so that nothing starts where it is missing."""

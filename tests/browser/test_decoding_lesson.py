@@ -5,8 +5,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-def test_a_learner_steps_through_a_generation(open_notebook):
-    expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
+def test_a_learner_steps_through_a_generation(open_notebook, expect):
     with open_notebook("05_self_speculative_decoding.ipynb") as notebook:
         notebook.run_all()
         panel = notebook.find(".mtp-panel").filter(has=notebook.page.locator(".mtp-block"))

@@ -1,8 +1,7 @@
 """The head explorer under a learner's hand: point, Tab, switch the view, turn pages, type another script."""
 
-import json
-
 import pytest
+from small_notebooks import add_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -15,20 +14,10 @@ PANEL = (
 )
 
 
-@pytest.fixture(autouse=True)
-def expect():
-    """Playwright's assertions, which wait."""
-    return pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
-
-
 @pytest.fixture
 def explorer(lab):
     """A notebook with two models side by side, on a text of more than one page."""
-    cells = [{"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None, "id": name}
-             for name, source in (("setup", SETUP), ("panel", PANEL))]  # fmt: skip
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    content = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (lab.folder / "explorer.ipynb").write_text(json.dumps(content), encoding="utf-8")
+    add_notebook(lab, "explorer.ipynb", SETUP, PANEL)
     return "explorer.ipynb"
 
 

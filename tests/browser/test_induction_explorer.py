@@ -17,12 +17,6 @@ views.InductionExplorer(models, views.Alphabet("ABCDEFGH<JK"), "CADBECADBECAD", 
 """
 
 
-@pytest.fixture
-def expect():
-    """Playwright's assertions, which wait."""
-    return pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
-
-
 def test_heads_are_chosen_silenced_and_looked_at(open_notebook, lab, expect):
     add_notebook(lab, "explorer.ipynb", CELL)
     with open_notebook("explorer.ipynb") as notebook:

@@ -7,12 +7,6 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(autouse=True)
-def expect():
-    """Playwright's assertions, which wait."""
-    return pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
-
-
 def test_the_slider_changes_the_table(open_notebook, expect):
     with open_notebook("01_from_one_to_n_targets.ipynb") as notebook:
         notebook.run_all()

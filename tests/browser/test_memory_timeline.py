@@ -21,12 +21,6 @@ views.MemoryTimeline({mode: meter.memory(lambda: mtp.forward_backward(model, tok
 """
 
 
-@pytest.fixture
-def expect():
-    """Playwright's assertions, which wait."""
-    return pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
-
-
 def test_bars_are_pointed_at_and_the_cursor_moves(open_notebook, lab, expect):
     add_notebook(lab, "memory.ipynb", CELL)
     with open_notebook("memory.ipynb") as notebook:

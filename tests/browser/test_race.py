@@ -7,12 +7,6 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(autouse=True)
-def expect():
-    """Playwright's assertions, which wait."""
-    return pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
-
-
 def test_the_race_is_paused_replayed_and_run_against_another_rival(open_notebook, expect):
     with open_notebook("00_start_here.ipynb") as notebook:
         notebook.run_all()

@@ -16,12 +16,6 @@ views.StepThrough(model, tok, "Once upon a time", max_new_tokens=16)
 """
 
 
-@pytest.fixture
-def expect():
-    """Playwright's assertions, which wait."""
-    return pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
-
-
 def test_a_step_is_walked_through_phase_by_phase(open_notebook, lab, expect):
     add_notebook(lab, "step_through.ipynb", CELL)
     with open_notebook("step_through.ipynb") as notebook:

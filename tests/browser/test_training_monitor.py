@@ -2,8 +2,8 @@
 
 import re
 
-import nbformat
 import pytest
+from small_notebooks import add_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -46,9 +46,7 @@ INTERRUPT = "() => { window.jupyterapp.commands.execute('notebook:interrupt-kern
 @pytest.fixture
 def training(lab):
     """A notebook whose run would take an hour."""
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SET_UP, TRAIN, AFTER)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # without it JupyterLab asks which
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "training.ipynb")
+    add_notebook(lab, "training.ipynb", SET_UP, TRAIN, AFTER)
     return "training.ipynb"
 
 
@@ -75,9 +73,7 @@ def interrupt(notebook) -> None:
     notebook.page.evaluate(INTERRUPT)
 
 
-def test_a_run_is_watched_stopped_and_gone_on_with(open_notebook, training):
-    from playwright.sync_api import expect
-
+def test_a_run_is_watched_stopped_and_gone_on_with(open_notebook, training, expect):
     with open_notebook(training, reduced_motion="reduce") as notebook:
         step = 0
         for how in (click, press, interrupt):
