@@ -3,9 +3,10 @@
 import ipywidgets as widgets
 
 from mtp_edu.decode import DraftTree, generate
-from mtp_edu.views.decode_steps import PHASES, Odds, recording, step_view
+from mtp_edu.views.decode_steps import step_view
 from mtp_edu.views.html import HtmlFigure
 from mtp_edu.views.panels import Panel, _control, _slider, _textarea
+from mtp_edu.views.step_facts import PHASES, Odds, recording
 
 _WAYS = {"greedy": None, "sampled, lossless": "lossless", "sampled, typical": "typical"}
 

@@ -16,7 +16,7 @@ from mtp_edu import meter, probe, views
 from mtp_edu.decode import BlockDecoder, DraftTree, TreeDecoder
 from mtp_edu.views import decoding as pictures
 from mtp_edu.views import style
-from mtp_edu.views.decode_steps import EMPTY, GONE, KEPT, PHASES, cache_before, cache_states, origins, recording
+from mtp_edu.views.step_facts import EMPTY, GONE, KEPT, PHASES, cache_before, cache_states, origins, recording
 
 PROMPT = riddle(1, 9, seed=1003)[0].tolist()  # a text in which every number of drafts is accepted
 TREE = DraftTree.full([3, 2, 1])
