@@ -163,9 +163,5 @@ class StepThrough(Panel):
                 how["acceptance"] = recording(acceptance, self.odds)
         self.generation = generate(self.model, self.ids, self.length, stop_ids=self.tokenizer.eos_id, **how)
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        whole = self.static()
-        return super()._repr_mimebundle_(include, exclude) | {"text/html": whole.html, "text/plain": whole.text}
-
     def __repr__(self) -> str:
         return self.static().text

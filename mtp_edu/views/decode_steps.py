@@ -22,7 +22,7 @@ from mtp_edu.views.step_facts import (
     cache_before,
     cache_states,
     origins,
-)  # fmt: skip
+)
 from mtp_edu.views.step_tables import line_body, tree_body
 
 _SHOWN = 48  # tokens of the text before the step

@@ -1,7 +1,6 @@
 """A panel on attention heads: any head, at any checkpoint, on any text; its scores, and the accuracy without it."""
 
 import copy
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from mtp_edu.views.forming import forming
 from mtp_edu.views.html import HtmlFigure, visible
 from mtp_edu.views.one_head import Cut, Guess, head_word, one_head
 from mtp_edu.views.panels import Panel, _control, _slider, _textarea
-from mtp_edu.views.show import png
 from mtp_edu.views.style import WRONG
 
 PREFIX, BACK, COPIES = "prefix matching", "one token back", "copying"
@@ -335,10 +333,3 @@ class InductionExplorer(Panel):
         if helper != self.head:
             curves[f"{head_word(helper)} {BACK}"] = found.over_training(BACK)[:, *helper].tolist()
         return forming(found.points, curves, drawn, words, at, self.against)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = super()._repr_mimebundle_(include, exclude)
-        del bundle["text/html"]  # a notebook that is not trusted drops pictures inside HTML
-        with self._lock:
-            drawn = self.static()
-        return bundle | {"image/png": b64encode(png(drawn)).decode("ascii")}

@@ -88,6 +88,3 @@ class MemoryTimeline(Panel):
     def static(self) -> HtmlFigure:
         """The figure as it stands, without controls: there the keyboard stops at every bar."""
         return _twins(self.timelines, self.bars, self.events)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return super()._repr_mimebundle_(include, exclude) | {"text/html": self.static().html}

@@ -6,12 +6,15 @@ a kernel. Core widgets only, and only what ipywidgets 7.7 (Colab) and 8 share.
 """
 
 import threading
+from base64 import b64encode
 from collections.abc import Sequence
 
 import ipywidgets as widgets
+from matplotlib.figure import Figure
 
 from mtp_edu.views.figures import target_table
 from mtp_edu.views.html import HtmlFigure, error, figure
+from mtp_edu.views.show import png
 
 
 class Panel:
@@ -39,14 +42,20 @@ class Panel:
                 self._figure = error(f"{kind}{problem}")
             self.output.value = self._figure.html
 
-    def static(self) -> HtmlFigure:
+    def static(self) -> HtmlFigure | Figure:
         """The figure as it stands, without controls: for a saved notebook."""
         return self._figure
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        """The widget, and its static twin for whoever has no kernel."""
+        with self._lock:
+            twin = self.static()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {"application/vnd.jupyter.widget-view+json": view, "text/html": self._figure.html,
-                "text/plain": self._figure.text}
+        bundle = {"application/vnd.jupyter.widget-view+json": view}
+        if isinstance(twin, HtmlFigure):
+            return bundle | {"text/html": twin.html, "text/plain": twin.text}
+        # Not inside HTML: a notebook that is not trusted drops pictures there.
+        return bundle | {"image/png": b64encode(png(twin)).decode("ascii"), "text/plain": self._figure.text}
 
     def __repr__(self) -> str:
         return self._figure.text

@@ -235,8 +235,3 @@ class TwoSeedsPanel(Panel):
     def static(self) -> Figure:
         """The last draw, without the button: for a saved notebook."""
         return self._drawn
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = super()._repr_mimebundle_(include, exclude)
-        del bundle["text/html"]  # a notebook that is not trusted drops pictures inside HTML
-        return bundle | {"image/png": b64encode(png(self._drawn)).decode("ascii")}
