@@ -36,6 +36,7 @@ from mtp_edu.grading import guard
 from mtp_edu.meter import MemoryLimitExceeded
 
 VISIBLE = "visible"  # the seed of what students see
+UNWRITTEN = "your code"  # the message of the error in place of an answer (nbgrader_config.py)
 HIDDEN_ROUNDS = 2  # how often the score is tried on hidden cases, on top of the visible ones
 SEED = "MTP_EDU_COURSE_SEED"  # environment: what the hidden cases of a course follow from
 
@@ -148,10 +149,12 @@ class _Student:
             raise
         except guard.PackageAnswerUsed:
             pass
-        except NotImplementedError as problem:
-            fail(f"{name} is not written yet{_line(problem)}.", look="the comment `your code` in the cell above")
         except (Exception, SystemExit) as problem:
-            fail(f"{name} raised {type(problem).__name__}: {problem}{_line(problem)}.", likely=_usual(problem))
+            if isinstance(problem, NotImplementedError) and str(problem) in ("", UNWRITTEN):  # torch raises such, too
+                unwritten = traceback.extract_tb(problem.__traceback__)[-1].name  # it, or what it calls
+                fail(f"{unwritten} is not written yet{_line(problem)}.", look="the comment `your code` in its cell")
+            said = str(problem).rstrip(".")
+            fail(f"{name} raised {type(problem).__name__}: {said}{_line(problem)}.", likely=_usual(problem))
         finally:
             torch.set_default_dtype(default)
         if guard.calls:
@@ -174,8 +177,8 @@ def _line(problem: BaseException) -> str:
 
 
 def _usual(problem: BaseException) -> str:
-    text = str(problem)
-    if isinstance(problem, TypeError) and "argument" in text:
+    text, in_the_call = str(problem), problem.__traceback__.tb_next is None  # and not in a line of the student's
+    if isinstance(problem, TypeError) and "argument" in text and in_the_call:
         return "the signature was changed; the check calls it as the question says"
     if "second time" in text:
         return "a backward went twice through one graph: detach what the heads share, or go back through it once"
@@ -259,9 +262,7 @@ def expect_same(
 
 def _first(got: Any, want: Any, tolerance: float) -> str:
     """The first place where they differ."""
-    index, g, w = (), got, want
-    g = g.tolist() if isinstance(g, Tensor) else g
-    w = w.tolist() if isinstance(w, Tensor) else w
+    index, g, w = (), _plain(got), _plain(want)
     while isinstance(w, (list, tuple)) and isinstance(g, (list, tuple)) and len(w) == len(g):
         at = next((i for i in range(len(w)) if not _near(g[i], w[i], want, tolerance)), None)
         if at is None:
@@ -269,6 +270,13 @@ def _first(got: Any, want: Any, tolerance: float) -> str:
         index, g, w = (*index, at), g[at], w[at]
     place = f"At {list(index)}: " if index else ""
     return f"{place}expected {_show(w)}, got {_show(g)}."
+
+
+def _plain(values: Any) -> Any:
+    """Tensors, also those in lists, as lists of numbers."""
+    if isinstance(values, Tensor):
+        return values.tolist()
+    return [_plain(value) for value in values] if isinstance(values, (list, tuple)) else values
 
 
 def _near(got: Any, want: Any, everything: Any, tolerance: float) -> bool:

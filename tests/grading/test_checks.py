@@ -72,6 +72,25 @@ def test_an_error_of_the_student_s_is_told_with_its_line():
         grading.check("A1.1", namespace["future_targets"])
     with pytest.raises(AssertionError, match="the signature was changed"):
         grading.check("A1.1", lambda tokens: tokens)
+    with pytest.raises(AssertionError, match="argument") as caught:  # in a line of theirs, whatever was the matter
+        grading.check("A1.1", lambda tokens, n: tokens.cumsum())
+    assert "signature" not in str(caught.value)
+
+    def refuses(tokens, n):
+        raise ValueError("no.")
+
+    with pytest.raises(AssertionError, match=r"raised ValueError: no( \(line \d+ of your cell: .*\))?\.$"):
+        grading.check("A1.1", refuses)
+
+
+def test_what_is_not_written_yet_is_named_and_torch_s_own_not_implemented_is_an_error():
+    def helper():
+        raise NotImplementedError("your code")
+
+    with pytest.raises(AssertionError, match="helper is not written yet"):
+        grading.check("A1.1", lambda tokens, n: helper())
+    with pytest.raises(AssertionError, match="raised NotImplementedError: .*not implemented for 'Long'"):
+        grading.check("A1.1", lambda tokens, n: tokens.softmax(1))
 
 
 def test_hidden_cases_follow_from_the_course_s_seed(monkeypatch):
@@ -117,6 +136,8 @@ def test_the_mistake_that_gives_the_same_values_is_named_and_one_that_is_right_i
     with pytest.raises(AssertionError) as caught:
         expect_same([3, 1], [1, 2], "it", mistakes)
     assert "Likely" not in str(caught.value)
+    with pytest.raises(AssertionError, match=r"At \[1, 0\]: expected 3, got 4"):
+        expect_same([torch.tensor([1.0, 2]), torch.tensor([4.0])], [torch.tensor([1.0, 2]), torch.tensor([3.0])], "it")
 
 
 @pytest.mark.parametrize(("value", "says"), [
