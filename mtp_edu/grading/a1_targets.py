@@ -71,12 +71,19 @@ def _expect_targets(got, tokens, n, documents=None, padding=None):
             for row in rows
         ]
 
+    def without_head_n():
+        return [[[*place[:-1], NONE] for place in row] for row in want]
+
     end = "the last k positions of head k: the row has ended there"
     mistakes = [
         ("off by one: head k must name token t+k, yours names t+k-1 (head 1 copies its own token)",
          lambda: shifted(lambda k: k - 1), "`[..., k-1]` is head k: index 0 is head 1, and head 1 looks one token on"),
         ("off by one: head k must name token t+k, yours names t+k+1", lambda: shifted(lambda k: k + 1),
          "head 1, the next token: index 0, and one token on"),
+        ("the shift goes the wrong way: yours names t-k, a token that has been read",
+         lambda: [[[row[t - k] if t >= k else NONE for k in range(1, n + 1)] for t in range(L)] for row in rows],
+         "`tokens[:, k:]` is what lies k ahead, and it goes to the first places"),
+        ("head n has no targets: range(1, n) ends before n", without_head_n, "the loop over k, which must reach n"),
         ("every head names the next token", lambda: shifted(lambda k: 1), "where k enters the shift"),
         ("the heads stand in reverse order", lambda: shifted(lambda k: n + 1 - k), "`[..., 0]`: it belongs to head 1"),
         ("it wraps around: past the end the row's first tokens come again (torch.roll does that)",
@@ -147,7 +154,7 @@ def _(fn, cases):
         ("ids counted along the batch, not along the row (cumsum over dimension 0)",
          lambda: _partition(_columns([_counted(column) for column in _columns(rows)])), "cumsum's dimension"),
     ]  # fmt: skip
-    expect_same(_partition(got.tolist()), numbered(True), "where each document begins", mistakes,
+    expect_same(_partition(got.tolist()), numbered(True), "where each token's document begins", mistakes,
                 otherwise="a row with one end of text, by hand: [5, 6, EOS, 7] is [0, 0, 0, 1]")  # fmt: skip
 
 
@@ -175,13 +182,12 @@ def _(fn, cases):
 
 
 def _boundaries(cases, rows=3, length=10):
-    """Document ids whose numbers come back (0, 1, 0 does not mean one document less), with short documents."""
+    """Ids of short documents; the numbers of a row are all different, and they fall as well as rise."""
     out = []
     for _ in range(rows):
-        row, document = [], cases.integer(3, 9)
-        while len(row) < length:
+        row = []
+        for document in cases.random.sample(range(1, 30), length):
             row += [document] * cases.integer(1, 4)
-            document += cases.integer(1, 3)
         out.append(row[:length])
     return torch.tensor(out)
 
@@ -202,7 +208,11 @@ def _(fn, cases):
 
     mistakes = [
         ("the documents are ignored: targets leak across the boundary", lambda: reference.targets(rows, n),
-         "a position whose token t+k is in another document"),
+         "a position whose token t+k is in another document (`masked_fill` returns a new tensor)"),
+        ("only a larger number counts as another document; any other number does",
+         lambda: by(lambda d, t, k: d[t] >= d[t + k]), "`>` where `!=` is meant"),
+        ("only a smaller number counts as another document; any other number does",
+         lambda: by(lambda d, t, k: d[t] <= d[t + k]), "`<` where `!=` is meant"),
         ("a leaking boundary: only the next token's document is compared, so heads 2..n see into the next document",
          lambda: by(lambda d, t, k: d[t] == d[t + 1]), "document t+k, once for every head"),
         ("a leaking boundary: tokens t+k-1 and t+k are compared, but the boundary may lie before both",
@@ -238,6 +248,8 @@ def _(fn, cases):
          "positions t that are padding themselves"),
         ("nothing is predicted from padding, but padding is still a target", lambda: by(lambda p, t, k: not p[t]),
          "targets t+k that are padding"),
+        ("only where position and target are both padding is there none; one of them is enough",
+         lambda: by(lambda p, t, k: not (p[t] and p[t + k])), "`&` where `|` is meant"),
         ("the mask is turned round: pad_mask is True where there IS padding",
          lambda: by(lambda p, t, k: p[t] and p[t + k]), "what True means"),
         ("the mask is turned round: pad_mask is True where there IS padding",
@@ -279,6 +291,14 @@ def _loss_case(cases, scale=1.0):
     return scale * cases.normal(B, T, n, V, dtype=torch.float32), targets
 
 
+def _gradient(loss, logits, look):
+    """That of the loss with respect to the logits, if its history reaches them."""
+    gradient = torch.autograd.grad(loss, logits, allow_unused=True)[0] if loss.requires_grad else None
+    if gradient is None:
+        fail("no gradient reaches the logits.", "it is detached: .item(), .detach() or torch.tensor(...) cut it", look)
+    return gradient
+
+
 def _head_means(logits, targets):
     return reference.means(*reference.head_sums(logits.double().tolist(), targets.tolist()))
 
@@ -307,6 +327,8 @@ def _(fn, cases):
          lambda: [x / n for x in want], "the number of targets of head k; no mean over heads"),
         ("bits instead of nats: the logarithm is the natural one", lambda: [x / 0.6931471805599453 for x in want],
          "log2"),
+        ("token 0 was taken for a place without a target",
+         lambda: _head_means(logits, targets.masked_fill(targets == 0, NONE)), "`targets > 0`: 0 is a token"),
         ("the heads are mixed up: a reshape is no transpose", lambda: _head_means(mixed[0], targets),
          "logits[:, :, k - 1] for head k"),
         ("the heads are mixed up: a reshape is no transpose", lambda: _head_means(mixed[1], targets),
@@ -327,6 +349,7 @@ def _(fn, cases):
     sums, counts = reference.head_sums(logits.double().tolist(), targets.tolist())
     zeroed, _ = reference.head_sums(logits.double().tolist(), targets.clamp(min=0).tolist())
     last, _ = reference.head_sums(logits.double().tolist(), targets.where(targets != NONE, targets + 107 - 1).tolist())
+    by_row = [_head_means(logits[b : b + 1], targets[b : b + 1]) for b in range(B)]
     look = "the number of targets of head k that are not -100"
     mistakes = [
         ("the loss is averaged over the wrong count: all B*T places, also those without a target",
@@ -335,6 +358,8 @@ def _(fn, cases):
          lambda: [s / sum(counts) for s in sums], look),
         ("the loss is averaged over the wrong count: head 1's for every head", lambda: [s / counts[0] for s in sums],
          look),
+        ("a mean over rows of each row's own mean: a row with few targets gets too much weight",
+         lambda: [sum(each) / B for each in zip(*by_row)], look),
         ("-100 was taken for token 0: places without a target enter the loss", lambda: [s / (B * T) for s in zeroed],
          "clamp or abs on the targets: what it makes of -100 must not count"),
         ("-100 was taken for token 0: places without a target enter the sum",
@@ -358,10 +383,7 @@ def _(fn, cases):
     ]  # fmt: skip
     expect_same(got, _head_means(logits.detach(), targets), "the loss of each head", mistakes, CLOSE,
                 "a head whose targets are all -100: its loss is 0")  # fmt: skip
-    if not got.requires_grad:
-        fail("the losses have no gradient.", "the gradient is detached: .item(), .detach() or torch.tensor(...) cut it",
-             "how the n losses are put together: torch.stack keeps the history")  # fmt: skip
-    (gradient,) = torch.autograd.grad(got.sum(), logits)
+    gradient = _gradient(got.sum(), logits, "how the n losses are put together: torch.stack keeps the history")
     if gradient.isnan().any():
         fail("the gradient is NaN.", "0 / 0 in a head without a target, hidden afterwards by a where or nan_to_num",
              "the count of such a head: at least 1 before you divide")  # fmt: skip
@@ -436,15 +458,45 @@ def _(fn, cases):
     expect_same(got, want, "the losses of two micro-batches, added up", mistakes, CLOSE)
 
 
+@A1_5.check("weights and counts together")
+def _(fn, cases):
+    logits, targets = _loss_case(cases)
+    sums, own = reference.head_sums(logits.double().tolist(), targets.tolist())
+    weights = [1.0, round(cases.random.uniform(0.3, 0.8), 3), 2.0]
+    counts = [count + cases.integer(3, 9) for count in own]  # those of a larger batch
+    got = fn(logits, targets, head_weights=weights, target_counts=counts)
+    expect_tensor(got, (), None, "the result", "one number")
+
+    def loss(w, c):
+        return sum(weight * total / count for weight, total, count in zip(w, sums, c))
+
+    mistakes = [
+        ("the weights are ignored when counts are given too", lambda: loss([1.0] * 3, counts),
+         "where head_weights is used"),
+        ("the counts are ignored when weights are given too", lambda: loss(weights, own),
+         "where target_counts is used"),
+    ]  # fmt: skip
+    expect_same(got, loss(weights, counts), "the loss with other weights and counts", mistakes, CLOSE)
+
+
+@A1_5.check("a head without any target")
+def _(fn, cases):
+    logits, targets = _loss_case(cases)
+    targets[..., 1] = NONE
+    got, want = fn(logits, targets), _head_means(logits, targets)
+    expect_tensor(got, (), None, "the result", "one number")
+    mistakes = [
+        ("0 / 0: a head without a target adds 0, as in A1.4", lambda: float("nan"), "your own counts: at least 1"),
+    ]  # fmt: skip
+    expect_same(got, sum(want), "the loss", mistakes, CLOSE)
+
+
 @A1_5.check("its gradient")
 def _(fn, cases):
     logits, targets = _loss_case(cases)
     logits.requires_grad_()
     got = fn(logits, targets)
-    if not got.requires_grad:
-        fail("the loss has no gradient.", "the gradient is detached: .item(), .detach() or torch.tensor(...) cut it",
-             "every step from the logits to the sum: it must stay a tensor with its history")  # fmt: skip
-    (gradient,) = torch.autograd.grad(got, logits)
+    gradient = _gradient(got, logits, "every step from the logits to the sum: it must stay a tensor with its history")
     _, counts = reference.head_sums(logits.tolist(), targets.tolist())
     want = logits.detach().double().softmax(-1)
     there = targets != NONE

@@ -112,7 +112,7 @@ grading.check("A1.2", document_ids, hidden=True)
 #
 # *4 points · difficulty ●●○○○ · about 25 minutes · about 9 lines*
 #
-# The same as A1.1, with two masks that may be given. With `document_ids` (B, L), a target in another document than its *position* is $-100$. With `pad_mask` (B, L), `True` where there is padding, padding is neither a target nor a place to predict from. You may call your `future_targets`, or start anew.
+# The same as A1.1, with two masks that may be given. With `document_ids` (B, L), numbers as in A1.2, a target in another document than its *position* is $-100$. With `pad_mask` (B, L), `True` where there is padding, padding is neither a target nor a place to predict from. You may call your `future_targets`, or start anew.
 #
 # <details><summary><b>Hint 1</b></summary>
 #
@@ -152,7 +152,7 @@ grading.check("A1.3", masked_targets, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A1.3.** Compare the two ends, t and t+k, once for every head.
 #
-# *Usual mistakes.* Comparing t and t+1 only: right for head 1, leaking for the others. Comparing t+k-1 and t+k: a document that is shorter than k is jumped over. Masking a position altogether as soon as its furthest target is abroad: correct, but training data are thrown away. Padding masked as a target and not as a position.
+# *Usual mistakes.* Comparing t and t+1 only: right for head 1, leaking for the others. Comparing t+k-1 and t+k: a document that is shorter than k is jumped over. Masking a position altogether as soon as its furthest target is abroad: correct, but training data are thrown away. Padding masked as a target and not as a position. `>` in place of `!=`: the numbers of documents need not rise.
 
 # %% [markdown]
 # ## A1.4 The loss of each head
@@ -165,7 +165,7 @@ grading.check("A1.3", masked_targets, hidden=True)
 #
 # <details><summary><b>Hint 1</b></summary>
 #
-# Do one head first: `logits[:, :, k - 1]` is (B, T, V), `targets[..., k - 1]` is (B, T). Then put the n results together with `torch.stack`, which keeps their history.
+# Do one head first: `logits[:, :, k - 1]` is (B, T, V), `targets[..., k - 1]` is (B, T). `cross_entropy` wants the classes in dimension 1: `flatten` the places, to (B·T, V) and (B·T,). Then put the n results together with `torch.stack`, which keeps their history.
 #
 # </details>
 #
@@ -197,14 +197,14 @@ grading.check("A1.4", loss_per_head, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A1.4.** A sum over the places with a target, divided by their number, at least 1.
 #
-# *Usual mistakes.* One `cross_entropy` over all heads: its mean weighs heads by their number of targets. `logits.view(B, n, T, V)`, which mixes heads and positions; a reshape is no transpose. `softmax` in front of `cross_entropy`. `nan_to_num` after 0/0: the loss is right and the gradient is NaN.
+# *Usual mistakes.* One `cross_entropy` over all heads: its mean weighs heads by their number of targets. `logits.view(B, n, T, V)`, which mixes heads and positions; a reshape is no transpose. `softmax` in front of `cross_entropy`. `nan_to_num` after a 0/0 of one's own: the loss is right and the gradient is NaN (after `cross_entropy`'s own mean it is right, and passes).
 
 # %% [markdown]
 # ## A1.5 One number to train on
 #
 # *4 points · difficulty ●●●○○ · about 25 minutes · about 8 lines*
 #
-# The paper's loss is a plain **sum** over the heads, $L_n = \sum_k w_k \cdot \frac{\text{sum of head } k\text{'s losses}}{c_k}$, with weights $w_k = 1$ and $c_k$ the number of head k's targets, unless other ones are given.
+# The paper's loss is a plain **sum** over the heads, $L_n = \sum_k w_k \cdot \frac{\text{sum of head } k\text{'s losses}}{c_k}$, with weights $w_k = 1$ and $c_k$ the number of head k's targets, unless other ones are given: the weights, the counts or both, each a list of n numbers, head 1 first. A head without any target adds 0.
 #
 # Why other counts? A batch that is too large is cut into micro-batches, whose losses (and gradients) are added up. If each of them divides by its own count, a micro-batch with few targets gets too much weight. So all of them divide by the counts of the *whole* batch.
 #
@@ -216,13 +216,13 @@ grading.check("A1.4", loss_per_head, hidden=True)
 #
 # <details><summary><b>Hint 2</b></summary>
 #
-# Three lists of length n: the sums of the losses, the counts (given, or your own and at least 1), the weights (given, or ones). The result is one expression over them.
+# Three lists of length n: the sums of the losses, the counts (given, or your own and at least 1), the weights (given, or ones). The result is one expression over them. A Python list times a tensor is an error: `torch.tensor(head_weights)`, or a loop over the heads.
 #
 # </details>
 
 # %% nbgrader={"grade": false, "grade_id": "A1-5", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def n_token_loss(logits, targets, head_weights=None, target_counts=None):
-    """logits (B, T, n, V), targets (B, T, n); n weights and n counts, or None  ->  one number, shape ()."""
+    """logits (B, T, n, V), targets (B, T, n); lists of n weights and n counts, or None  ->  one number, shape ()."""
     ### BEGIN SOLUTION
     loss = 0
     for k in range(targets.shape[-1]):
@@ -244,7 +244,7 @@ grading.check("A1.5", n_token_loss, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A1.5.** Sums, then one division by the counts that were given.
 #
-# *Usual mistakes.* A mean over heads. `F.cross_entropy` over everything at once, which divides by all targets together. Dividing by the micro-batch's own count and by `target_counts`. Dividing by the sum of the weights. `.item()`, which cuts the gradient.
+# *Usual mistakes.* A mean over heads. `F.cross_entropy` over everything at once, which divides by all targets together. Dividing by the micro-batch's own count and by `target_counts`. Dividing by the sum of the weights. `.item()`, which cuts the gradient. Weights used only where no counts are given, or the other way round.
 
 # %% [markdown]
 # ## To take with you

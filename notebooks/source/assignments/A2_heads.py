@@ -29,7 +29,8 @@ from mtp_edu.trunk import Stack
 # | `model.trunk(x, context)` | (B, T, D) to (B, T, D): the latent that the heads read |
 # | `model.heads[k - 1](x, context)` | head k: (B, T, D) to (B, T, D) |
 # | `model.norm(x)` | the final norm, one for all heads |
-# | `model.unembedding(k - 1)` | the matrix that head k uses, as a module: (B, T, D) to (B, T, V) |
+# | `model.unembedding(k - 1)(x)` | the matrix that head k uses, a module: (B, T, D) to (B, T, V) |
+# | `model.cfg.n_future` | n, the number of heads |
 #
 # Try them here before you begin:
 
@@ -127,7 +128,7 @@ grading.check("A2.2", head_parents, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A2.2.** `(-1, 0, 1, 2)`, `(1, 2, 3, -1)`, `(-1, -1, -1, -1)` for n = 4.
 #
-# *Usual mistakes.* Head numbers in place of indices. Causal and anticausal exchanged. An anticausal chain whose last head reads head n+1.
+# *Usual mistakes.* Head numbers in place of indices. The anticausal tuple written as the causal one backwards. Causal and anticausal exchanged. An anticausal chain whose last head reads head n+1.
 
 # %% [markdown]
 # ## A2.3 Walk the tree
@@ -174,7 +175,7 @@ grading.check("A2.3", head_latents, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A2.3.** Recursion towards the trunk, with what is done kept in a dict.
 #
-# *Usual mistakes.* A loop from index 0 up, which meets an anticausal head before what it reads. Recursion without the dict: a chain of n heads runs n(n+1)/2 times. Running all heads and picking some. Returning them in index order.
+# *Usual mistakes.* A loop from index 0 up, which meets an anticausal head before what it reads. Recursion without the dict: a chain of n heads runs n(n+1)/2 times. Running all heads and picking some. Returning them in index order. `wanted.pop()`, which empties the caller's list.
 
 # %% [markdown]
 # ## A2.4 Every kind of head
@@ -183,7 +184,7 @@ grading.check("A2.3", head_latents, hidden=True)
 #
 # Make one head for a config, as an `nn.Module` that is called as `head(x, context)` and maps (B, T, D) to (B, T, D):
 #
-# * `cfg.head_type == "transformer"`: `cfg.layers_per_head` transformer layers. `Stack(cfg, depth)` from `mtp_edu.trunk` makes `depth` of them, and is called just so.
+# * `cfg.head_type == "transformer"`: `cfg.layers_per_head` transformer layers. `Stack(cfg, depth)` from `mtp_edu.trunk` is a module of `depth` of them, and is called with `(x, context)` too.
 # * `cfg.head_type == "linear"`: a single D × D matrix, no bias, no non-linearity. The trunk of such a model is complete, so this head starts **at or near the identity**.
 #
 # You may write a class of your own in the same cell.
@@ -228,7 +229,7 @@ grading.check("A2.4", make_head, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A2.4.** A stack of layers, or a matrix that ignores the context.
 #
-# *Usual mistakes.* `nn.Linear(D, D)`: a bias, one argument, a random start (the loss begins higher, since the trunk's latent is thrown away). An activation "because heads need one". `[layer] * layers_per_head`: the same layer several times. A module made once, outside of the function.
+# *Usual mistakes.* `nn.Linear(D, D)`: a bias, one argument, a random start (the loss begins higher, since the trunk's latent is thrown away). An activation "because heads need one". `[layer] * layers_per_head`: the same layer several times. Layers in a plain list, which torch does not see. `ones_` for the identity. A module made once, outside of the function.
 
 # %% [markdown]
 # ## A2.5 Parameter matching
@@ -279,7 +280,7 @@ grading.check("A2.5", parameter_count, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A2.5.** With transformer heads the number of layers in all is `n_layers`, so n does not occur.
 #
-# *Usual mistakes.* Adding the heads' layers to a complete trunk. Taking n-1 layers out of the trunk and counting n heads: the last layer of an ordinary model *is* head 1. Linear heads that replace layers. D × D for keys and values where attention heads share them. Forgotten norms. A tied unembedding counted twice.
+# *Usual mistakes.* Adding the heads' layers to a complete trunk. Taking n-1 layers out of the trunk and counting n heads: the last layer of an ordinary model *is* head 1. Linear heads that replace layers. D × D for keys and values where attention heads share them. Forgotten norms. One added layer for each added head, whatever `layers_per_head` says. A tied unembedding counted twice.
 
 # %% [markdown]
 # ## To take with you

@@ -9,7 +9,7 @@
 #
 # **What you may use:** torch, Python, and what the questions name. The package's own distribution and rules refuse to run while a check is at work. **What is taken over** when your notebook is graded: your functions, and the functions, classes, imports and assigned names that they use.
 #
-# **Letters:** `B` rows, `V` vocabulary, `n` future tokens, `k` tokens of a block (one committed, k-1 drafts), `...` any shape. p is head 1's distribution, q the one from which a draft was drawn. Head k = 1 is the next token and stands at index k-1 = 0.
+# **Letters:** `B` rows, `V` vocabulary, `n` future tokens, `k` tokens of a block (one committed, k-1 drafts), `...` any shape. p is head 1's distribution, q the one from which a draft was drawn. Head 1 predicts the next token and stands at index 0.
 #
 # One piece of the package serves you throughout. `draw(p, u)` draws a token from each distribution p (..., V) with the uniform number u (...) in [0, 1): the first token whose cumulated probability passes u. Its p need not sum to 1.
 
@@ -275,7 +275,7 @@ drawn_and_exact(verify)
 #
 # *4 points · difficulty ●●●●○ · about 40 minutes · about 10 lines*
 #
-# One sampled step for one text, without a cache. `text` (a list) is what is committed; `drafts` (a list, perhaps empty) follow it and were drawn from `source` (len(drafts), V). **One** forward, `model(torch.tensor([...]))`, gives the logits (1, T, n, V) of all heads at all places of text and drafts.
+# One sampled step for one text, without a cache. `text` (a list) is what is committed; `drafts` (a list, perhaps empty) follow it and were drawn from `source` (len(drafts), V), a distribution already. Leave both lists as they are. **One** forward, `model(torch.tensor([...]))`, gives the logits (1, T, n, V) of all heads at all places of text and drafts.
 #
 # * Verify: p at the text's last token and at each draft, with `uniform[: len(drafts) + 1]`.
 # * Draft: heads 2 to n at the last kept token, the n-1 numbers that are left in `uniform`, one each.

@@ -365,6 +365,24 @@ def future_targets(tokens, n):
     return targets
 
 
+# %% wrong: A1.1 | head 1 is the next token | range(1, n) ends before n
+def future_targets(tokens, n):
+    B, L = tokens.shape
+    targets = torch.full((B, L, n), -100)
+    for k in range(1, n):
+        targets[:, :-k, k - 1] = tokens[:, k:]
+    return targets
+
+
+# %% wrong: A1.1 | head 1 is the next token | the shift goes the wrong way
+def future_targets(tokens, n):
+    B, L = tokens.shape
+    targets = torch.full((B, L, n), -100)
+    for k in range(1, n + 1):
+        targets[:, k:, k - 1] = tokens[:, :-k]
+    return targets
+
+
 # %% wrong: A1.2 | which tokens belong together | it belongs to the one that it ends
 def document_ids(tokens, eos_id):
     return (tokens == eos_id).cumsum(1)
@@ -426,6 +444,45 @@ def masked_targets(tokens, n, document_ids=None, pad_mask=None):
             ahead = ahead.masked_fill(document_ids[:, k:] != document_ids[:, :-k], -100)
         elif pad_mask is not None:
             ahead = ahead.masked_fill(pad_mask[:, k:] | pad_mask[:, :-k], -100)
+        targets[:, : L - k, k - 1] = ahead
+    return targets
+
+
+# %% wrong: A1.3 | document boundaries | only a larger number counts
+def masked_targets(tokens, n, document_ids=None, pad_mask=None):
+    B, L = tokens.shape
+    targets = torch.full((B, L, n), -100)
+    for k in range(1, min(n, L - 1) + 1):
+        ahead = tokens[:, k:].clone()
+        if document_ids is not None:
+            ahead[document_ids[:, k:] > document_ids[:, :-k]] = -100
+        if pad_mask is not None:
+            ahead[pad_mask[:, k:] | pad_mask[:, :-k]] = -100
+        targets[:, : L - k, k - 1] = ahead
+    return targets
+
+
+# %% wrong: A1.3 | document boundaries | targets leak across the boundary
+def masked_targets(tokens, n, document_ids=None, pad_mask=None):
+    B, L = tokens.shape
+    targets = torch.full((B, L, n), -100)
+    for k in range(1, min(n, L - 1) + 1):
+        targets[:, : L - k, k - 1] = tokens[:, k:]
+        if document_ids is not None:
+            targets[:, : L - k, k - 1].masked_fill(document_ids[:, k:] != document_ids[:, :-k], -100)
+    return targets
+
+
+# %% wrong: A1.3 | padding | one of them is enough
+def masked_targets(tokens, n, document_ids=None, pad_mask=None):
+    B, L = tokens.shape
+    targets = torch.full((B, L, n), -100)
+    for k in range(1, min(n, L - 1) + 1):
+        ahead = tokens[:, k:].clone()
+        if document_ids is not None:
+            ahead[document_ids[:, k:] != document_ids[:, :-k]] = -100
+        if pad_mask is not None:
+            ahead[pad_mask[:, k:] & pad_mask[:, :-k]] = -100
         targets[:, : L - k, k - 1] = ahead
     return targets
 
@@ -502,6 +559,26 @@ def loss_per_head(logits, targets):
     F.cross_entropy(logits.flatten(0, 2), targets.flatten())
 
 
+# %% wrong: A1.4 | where every place has a target | 0 is a token
+def loss_per_head(logits, targets):
+    there = targets > 0
+    picked = logits.log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+    return -(picked * there).sum((0, 1)) / there.sum((0, 1)).clamp(min=1)
+
+
+# %% wrong: A1.4 | places without a target | of each row's own mean
+def loss_per_head(logits, targets):
+    each = F.cross_entropy(logits.permute(0, 3, 1, 2), targets, reduction="none")  # (B, T, n)
+    return (each.sum(1) / (targets != -100).sum(1).clamp(min=1)).mean(0)
+
+
+# %% wrong: A1.4 | a head without any target | .item(), .detach() or torch.tensor
+def loss_per_head(logits, targets):
+    each = F.cross_entropy(logits.permute(0, 3, 1, 2), targets, reduction="none").sum((0, 1))
+    means = each / (targets != -100).sum((0, 1)).clamp(min=1)
+    return torch.tensor(means.tolist(), requires_grad=True)
+
+
 # %% wrong: A1.5 | a plain sum | the mean over the heads
 def n_token_loss(logits, targets, head_weights=None, target_counts=None):
     n = targets.shape[-1]
@@ -546,3 +623,32 @@ def n_token_loss(logits, targets, head_weights=None, target_counts=None):
 # %% wrong: A1.5 | a plain sum | raise NotImplementedError
 def n_token_loss(logits, targets, head_weights=None, target_counts=None):
     raise NotImplementedError("your code")
+
+
+# %% wrong: A1.5 | weights and counts together | the weights are ignored when counts are given too
+def n_token_loss(logits, targets, head_weights=None, target_counts=None):
+    sums = F.cross_entropy(logits.permute(0, 3, 1, 2), targets, reduction="none").sum((0, 1))
+    if target_counts is not None:
+        return (sums / torch.tensor(target_counts)).sum()
+    means = sums / (targets != -100).sum((0, 1)).clamp(min=1)
+    return means.sum() if head_weights is None else (torch.tensor(head_weights) * means).sum()
+
+
+# %% wrong: A1.5 | weights and counts together | the counts are ignored when weights are given too
+def n_token_loss(logits, targets, head_weights=None, target_counts=None):
+    sums = F.cross_entropy(logits.permute(0, 3, 1, 2), targets, reduction="none").sum((0, 1))
+    own = (targets != -100).sum((0, 1)).clamp(min=1)
+    if head_weights is not None:
+        return (torch.tensor(head_weights) * sums / own).sum()
+    return (sums / (own if target_counts is None else torch.tensor(target_counts))).sum()
+
+
+# %% wrong: A1.5 | a head without any target | a head without a target adds 0
+def n_token_loss(logits, targets, head_weights=None, target_counts=None):
+    loss = 0
+    for k in range(targets.shape[-1]):
+        own = targets[..., k].flatten()
+        total = F.cross_entropy(logits[:, :, k].flatten(0, 1), own, reduction="sum")
+        count = (own != -100).sum() if target_counts is None else target_counts[k]
+        loss = loss + (1 if head_weights is None else head_weights[k]) * total / count
+    return loss

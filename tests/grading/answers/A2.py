@@ -433,6 +433,13 @@ def all_logits(model, tokens):
     return model(tokens)
 
 
+# %% wrong: A2.1 | values | the trunk is missing
+def all_logits(model, tokens):
+    c = model.context(tokens)
+    x = model.embedding(tokens)
+    return torch.stack([model.unembedding(k)(model.norm(h(x, c))) for k, h in enumerate(model.heads)], 2)
+
+
 # %% wrong: A2.2 | each order | causal and anticausal are exchanged
 def head_parents(head_order, n):
     if head_order == "anticausal":
@@ -457,6 +464,28 @@ def head_parents(head_order, n):
 # %% wrong: A2.2 | type | it must be a tuple of int
 def head_parents(head_order, n):
     return [-1] * n
+
+
+# %% wrong: A2.2 | each order | the entries are head numbers
+def head_parents(head_order, n):
+    if head_order == "causal":
+        return (-1, *range(1, n))
+    return (*range(2, n + 1), -1) if head_order == "anticausal" else (-1,) * n
+
+
+# %% wrong: A2.2 | each order | one tuple is the other one backwards
+def head_parents(head_order, n):
+    causal = tuple(range(-1, n - 1))
+    return {"parallel": (-1,) * n, "causal": causal, "anticausal": causal[::-1]}[head_order]
+
+
+# %% wrong: A2.2 | type | there is no `return` for 'anticausal'
+def head_parents(head_order, n):
+    if head_order == "parallel":
+        return (-1,) * n
+    if head_order == "causal":
+        return tuple(range(-1, n - 1))
+    parents = (*range(1, n), -1)
 
 
 # %% wrong: A2.3 | chains | every head reads the trunk; here some read another head
@@ -523,6 +552,36 @@ def head_latents(model, z, context, wanted):
 # %% wrong: A2.3 | parallel heads | that is the answer; write your own
 def head_latents(model, z, context, wanted):
     return model.heads(z, context, wanted)
+
+
+# %% wrong: A2.3 | parallel heads | the function changes `wanted` in place
+def head_latents(model, z, context, wanted):
+    done = {-1: z}
+
+    def latent(k):
+        if k not in done:
+            done[k] = model.heads[k](latent(model.heads.parents[k]), context)
+        return done[k]
+
+    latents = []
+    while wanted:
+        latents.append(latent(wanted.pop(0)))
+    return latents
+
+
+# %% wrong: A2.3 | chains | left from an earlier call
+done = {}
+
+
+def head_latents(model, z, context, wanted):
+    done[-1] = z
+
+    def latent(k):
+        if k not in done:
+            done[k] = model.heads[k](latent(model.heads.parents[k]), context)
+        return done[k]
+
+    return [latent(k) for k in wanted]
 
 
 # %% wrong: A2.4 | a linear head | a head must take (x, context)
@@ -606,6 +665,60 @@ def make_head(cfg):
     return made[key]
 
 
+# %% wrong: A2.4 | a linear head | a plain tensor is no weight to torch
+class Head(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.matrix = torch.eye(dim)
+
+    def forward(self, x, context):
+        return x @ self.matrix
+
+
+def make_head(cfg):
+    return Head(cfg.dim)
+
+
+# %% wrong: A2.4 | where a linear head starts | it starts like any other matrix
+class Head(nn.Linear):
+    def forward(self, x, context):
+        return super().forward(x)
+
+
+def make_head(cfg):
+    head = Head(cfg.dim, cfg.dim, bias=False)
+    nn.init.ones_(head.weight)
+    return head
+
+
+# %% wrong: A2.4 | a transformer head | layers in a plain list are none to torch
+from mtp_edu.trunk import Stack
+
+
+class Matrix(nn.Linear):
+    def forward(self, x, context):
+        return super().forward(x)
+
+
+class Layers(nn.Module):
+    def __init__(self, cfg):
+        super().__init__()
+        self.layers = [Stack(cfg, 1) for _ in range(cfg.layers_per_head)]
+
+    def forward(self, x, context):
+        for layer in self.layers:
+            x = layer(x, context)
+        return x
+
+
+def make_head(cfg):
+    if cfg.head_type == "transformer":
+        return Layers(cfg)
+    head = Matrix(cfg.dim, cfg.dim, bias=False)
+    nn.init.eye_(head.weight)
+    return head
+
+
 # %% wrong: A2.5 | n does not change it | the heads' layers are added, not moved
 def parameter_count(cfg):
     D = cfg.dim
@@ -681,3 +794,22 @@ def parameter_count(cfg):
     layers = cfg.n_layers + (0 if linear or not cfg.keep_trunk_depth else (n - 1) * cfg.layers_per_head)
     unembeddings = n if cfg.replicated_unembedding else 0 if cfg.tie_embeddings else 1
     return V * D + layers * layer + linear * n * D * D + D + unembeddings * V * D
+
+
+# %% wrong: A2.5 | parallel transformer heads | -11 D
+def parameter_count(cfg):
+    D = cfg.dim
+    layer = 2 * D * D + 2 * D * cfg.n_kv_heads * cfg.head_dim + 3 * D * cfg.ffn_dim + D
+    return 2 * cfg.vocab_size * D + D + cfg.n_layers * layer
+
+
+# %% wrong: A2.5 | other kinds of head | one layer for each added head
+def parameter_count(cfg):
+    D = cfg.dim
+    layer = 2 * D * D + 2 * D * cfg.n_kv_heads * cfg.head_dim + 3 * D * cfg.ffn_dim + 2 * D
+    layers, matrices = cfg.n_layers, 0
+    if cfg.head_type == "linear":
+        matrices = cfg.n_future
+    elif cfg.keep_trunk_depth:
+        layers += cfg.n_future - 1
+    return 2 * cfg.vocab_size * D + D + layers * layer + matrices * D * D

@@ -429,6 +429,37 @@ def distribution(logits, temperature=1.0, top_p=1.0):
     return p / p.sum(-1, keepdim=True)
 
 
+# %% wrong: A5.1 | temperature | the token that crosses top_p is left out
+def distribution(logits, temperature=1.0, top_p=1.0):
+    p = (logits / temperature).softmax(-1)
+    ordered, order = p.sort(dim=-1, descending=True)
+    ordered = ordered.masked_fill(ordered.cumsum(-1) > top_p - 1e-12, 0.0)
+    p = torch.zeros_like(p).scatter(-1, order, ordered)
+    return p / p.sum(-1, keepdim=True)
+
+
+# %% wrong: A5.1 | temperature | the probabilities are sorted twice, not put back
+def distribution(logits, temperature=1.0, top_p=1.0):
+    p = (logits / temperature).softmax(-1)
+    ordered, order = p.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    if top_p < 1:
+        ordered = ordered.masked_fill(before >= top_p, 0.0)
+    p = ordered.gather(-1, order)
+    return p / p.sum(-1, keepdim=True)
+
+
+# %% wrong: A5.1 | temperature | each row is a distribution of its own
+def distribution(logits, temperature=1.0, top_p=1.0):
+    p = (logits / temperature).softmax(-1)
+    ordered, order = p.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    if top_p < 1:
+        ordered = ordered.masked_fill(before >= top_p, 0.0)
+    p = torch.zeros_like(p).scatter(-1, order, ordered)
+    return p / p.sum()
+
+
 # %% wrong: A5.1 | temperature | that is the answer; write your own
 from mtp_edu.decode import Sampling
 
@@ -512,6 +543,13 @@ def residual(p, q):
     rest = (p - q).clamp(min=0)
     total = rest.sum(-1, keepdim=True)
     return rest / total
+
+
+# %% wrong: A5.3 | where p is q | a tiny number added to the sum
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return rest / (total + 1e-9)
 
 
 # %% wrong: A5.4 | values | this is the total variation
@@ -770,6 +808,122 @@ def verify(target, source, drafts, uniform):
         kept.append(count)
         following.append(int(draw(after, u[-1])))
     return torch.tensor(kept), torch.tensor(following)
+
+
+# %% wrong: A5.5 | top-p, and no drafts at all | a token that p excludes is kept at u = 0
+from mtp_edu.decode import draw
+
+
+def keep(p, q, drafts, u):
+    p_draft = p.gather(-1, drafts[:, None])[:, 0]
+    q_draft = q.gather(-1, drafts[:, None])[:, 0]
+    return u * q_draft <= p_draft
+
+
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return torch.where(total > 0, rest / total, p)
+
+
+def verify(target, source, drafts, uniform):
+    kept, following = [], []
+    for p, q, line, u in zip(target, source, drafts, uniform):
+        good = keep(p[:-1], q, line, u[:-1])
+        count = int(good.long().cumprod(0).sum())
+        after = p[count]
+        if count < len(line):
+            after = residual(p[count : count + 1], q[count : count + 1])[0]
+        kept.append(count)
+        following.append(int(draw(after, u[-1])))
+    return torch.tensor(kept), torch.tensor(following)
+
+
+# %% wrong: A5.5 | a line of drafts | the first uniform number decides on all drafts
+from mtp_edu.decode import draw
+
+
+def keep(p, q, drafts, u):
+    p_draft = p.gather(-1, drafts[:, None])[:, 0]
+    q_draft = q.gather(-1, drafts[:, None])[:, 0]
+    return u * q_draft < p_draft
+
+
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return torch.where(total > 0, rest / total, p)
+
+
+def verify(target, source, drafts, uniform):
+    kept, following = [], []
+    for p, q, line, u in zip(target, source, drafts, uniform):
+        good = keep(p[:-1], q, line, u[0])
+        count = int(good.long().cumprod(0).sum())
+        after = p[count]
+        if count < len(line):
+            after = residual(p[count : count + 1], q[count : count + 1])[0]
+        kept.append(count)
+        following.append(int(draw(after, u[-1])))
+    return torch.tensor(kept), torch.tensor(following)
+
+
+# %% wrong: A5.5 | one draft | judged by p behind it
+from mtp_edu.decode import draw
+
+
+def keep(p, q, drafts, u):
+    p_draft = p.gather(-1, drafts[:, None])[:, 0]
+    q_draft = q.gather(-1, drafts[:, None])[:, 0]
+    return u * q_draft < p_draft
+
+
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return torch.where(total > 0, rest / total, p)
+
+
+def verify(target, source, drafts, uniform):
+    kept, following = [], []
+    for p, q, line, u in zip(target, source, drafts, uniform):
+        good = keep(p[1:], q, line, u[:-1])
+        count = int(good.long().cumprod(0).sum())
+        after = p[count]
+        if count < len(line):
+            after = residual(p[count : count + 1], q[count : count + 1])[0]
+        kept.append(count)
+        following.append(int(draw(after, u[-1])))
+    return torch.tensor(kept), torch.tensor(following)
+
+
+# %% wrong: A5.5 | one draft | kept and following are exchanged
+from mtp_edu.decode import draw
+
+
+def keep(p, q, drafts, u):
+    p_draft = p.gather(-1, drafts[:, None])[:, 0]
+    q_draft = q.gather(-1, drafts[:, None])[:, 0]
+    return u * q_draft < p_draft
+
+
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return torch.where(total > 0, rest / total, p)
+
+
+def verify(target, source, drafts, uniform):
+    kept, following = [], []
+    for p, q, line, u in zip(target, source, drafts, uniform):
+        good = keep(p[:-1], q, line, u[:-1])
+        count = int(good.long().cumprod(0).sum())
+        after = p[count]
+        if count < len(line):
+            after = residual(p[count : count + 1], q[count : count + 1])[0]
+        kept.append(count)
+        following.append(int(draw(after, u[-1])))
+    return torch.tensor(following), torch.tensor(kept)
 
 
 # %% wrong: A5.5 | one draft | that is the answer; write your own
@@ -1286,6 +1440,161 @@ def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
     place = len(text) - 1 + int(kept)
     source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
     return [*drafts[: int(kept)], int(following)], source.argmax(-1).tolist(), source
+
+
+# %% wrong: A5.6 | temperature 1 | the caller's lists are changed
+from mtp_edu.decode import draw
+
+
+def distribution(logits, temperature=1.0, top_p=1.0):
+    p = (logits / temperature).softmax(-1)
+    ordered, order = p.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    if top_p < 1:
+        ordered = ordered.masked_fill(before >= top_p, 0.0)
+    p = torch.zeros_like(p).scatter(-1, order, ordered)
+    return p / p.sum(-1, keepdim=True)
+
+
+def keep(p, q, drafts, u):
+    p_draft = p.gather(-1, drafts[:, None])[:, 0]
+    q_draft = q.gather(-1, drafts[:, None])[:, 0]
+    return u * q_draft < p_draft
+
+
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return torch.where(total > 0, rest / total, p)
+
+
+def verify(target, source, drafts, uniform):
+    kept, following = [], []
+    for p, q, line, u in zip(target, source, drafts, uniform):
+        good = keep(p[:-1], q, line, u[:-1])
+        count = int(good.long().cumprod(0).sum())
+        after = p[count]
+        if count < len(line):
+            after = residual(p[count : count + 1], q[count : count + 1])[0]
+        kept.append(count)
+        following.append(int(draw(after, u[-1])))
+    return torch.tensor(kept), torch.tensor(following)
+
+
+@torch.no_grad()
+def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
+    k = len(drafts) + 1
+    start = len(text) - 1
+    text += drafts
+    logits = model(torch.tensor([text]))[0]  # (T, n, V)
+    target = distribution(logits[start:, 0], temperature, top_p)  # (k, V)
+    line = torch.tensor(drafts, dtype=torch.long)
+    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
+    place = start + int(kept)
+    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
+    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
+
+
+# %% wrong: A5.6 | temperature 1 | these are logits
+from mtp_edu.decode import draw
+
+
+def distribution(logits, temperature=1.0, top_p=1.0):
+    p = (logits / temperature).softmax(-1)
+    ordered, order = p.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    if top_p < 1:
+        ordered = ordered.masked_fill(before >= top_p, 0.0)
+    p = torch.zeros_like(p).scatter(-1, order, ordered)
+    return p / p.sum(-1, keepdim=True)
+
+
+def keep(p, q, drafts, u):
+    p_draft = p.gather(-1, drafts[:, None])[:, 0]
+    q_draft = q.gather(-1, drafts[:, None])[:, 0]
+    return u * q_draft < p_draft
+
+
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return torch.where(total > 0, rest / total, p)
+
+
+def verify(target, source, drafts, uniform):
+    kept, following = [], []
+    for p, q, line, u in zip(target, source, drafts, uniform):
+        good = keep(p[:-1], q, line, u[:-1])
+        count = int(good.long().cumprod(0).sum())
+        after = p[count]
+        if count < len(line):
+            after = residual(p[count : count + 1], q[count : count + 1])[0]
+        kept.append(count)
+        following.append(int(draw(after, u[-1])))
+    return torch.tensor(kept), torch.tensor(following)
+
+
+@torch.no_grad()
+def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
+    k = len(drafts) + 1
+    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
+    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
+    line = torch.tensor(drafts, dtype=torch.long)
+    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
+    place = len(text) - 1 + int(kept)
+    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
+    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), logits[place, 1:]
+
+
+# %% wrong: A5.6 | temperature and top-p | lacks both temperature and top-p
+from mtp_edu.decode import draw
+
+
+def distribution(logits, temperature=1.0, top_p=1.0):
+    p = (logits / temperature).softmax(-1)
+    ordered, order = p.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    if top_p < 1:
+        ordered = ordered.masked_fill(before >= top_p, 0.0)
+    p = torch.zeros_like(p).scatter(-1, order, ordered)
+    return p / p.sum(-1, keepdim=True)
+
+
+def keep(p, q, drafts, u):
+    p_draft = p.gather(-1, drafts[:, None])[:, 0]
+    q_draft = q.gather(-1, drafts[:, None])[:, 0]
+    return u * q_draft < p_draft
+
+
+def residual(p, q):
+    rest = (p - q).clamp(min=0)
+    total = rest.sum(-1, keepdim=True)
+    return torch.where(total > 0, rest / total, p)
+
+
+def verify(target, source, drafts, uniform):
+    kept, following = [], []
+    for p, q, line, u in zip(target, source, drafts, uniform):
+        good = keep(p[:-1], q, line, u[:-1])
+        count = int(good.long().cumprod(0).sum())
+        after = p[count]
+        if count < len(line):
+            after = residual(p[count : count + 1], q[count : count + 1])[0]
+        kept.append(count)
+        following.append(int(draw(after, u[-1])))
+    return torch.tensor(kept), torch.tensor(following)
+
+
+@torch.no_grad()
+def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
+    k = len(drafts) + 1
+    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
+    target = distribution(logits[len(text) - 1 :, 0])  # (k, V)
+    line = torch.tensor(drafts, dtype=torch.long)
+    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
+    place = len(text) - 1 + int(kept)
+    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
+    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
 
 
 # %% wrong: A5.6 | one forward | verify and draft are the same forward

@@ -430,7 +430,7 @@ def needed(model, tokens, targets, count, draws, rng):
     mask = targets.ne(-100)
 
     def accuracy(*heads):
-        return (silenced(model, tokens, heads).argmax(-1)[mask] == targets[mask]).float().double().mean().item()
+        return 1 - (silenced(model, tokens, heads).argmax(-1)[mask] != targets[mask]).float().mean().item()
 
     control = [(own, accuracy(*own)) for own in (rng.sample(rest, count) for _ in range(draws))]
     return {"control": control, "found": found, "without": accuracy(*found), "intact": accuracy()}
@@ -611,6 +611,137 @@ def patterns(model, tokens):
     return found
 
 
+# %% wrong: A6.1 | one attention head for each key | the rotary angles of the keys
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q = rotate(q, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+        x = block(x, context)
+    return found
+
+
+# %% wrong: A6.1 | one attention head for each key | a masked score of 0
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, 0.0).softmax(-1))
+        x = block(x, context)
+    return found
+
+
+# %% wrong: A6.1 | one attention head for each key | the place itself is masked too
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(0)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+        x = block(x, context)
+    return found
+
+
+# %% wrong: A6.1 | one attention head for each key | every layer is given the embedding
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+    return found
+
+
+# %% wrong: A6.1 | one attention head for each key | the pattern is turned round
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1).mT)
+        x = block(x, context)
+    return found
+
+
+# %% wrong: A6.1 | one attention head for each key | dealt out in turn
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (e h) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+        x = block(x, context)
+    return found
+
+
 # %% wrong: A6.1 | one attention head for each key | that is the answer; write your own
 from mtp_edu.attention_heads import attention_patterns
 
@@ -653,6 +784,32 @@ def prefix_matching(pattern, tokens):
     return weight.transpose(1, 2)[match.any(-1)].mean(0)
 
 
+# %% wrong: A6.2 | tokens written twice | roll puts the last token there
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(1, dims=1)
+    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
+# %% wrong: A6.2 | tokens written twice | 0 is a token like any other
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(1, dims=1)
+    before[:, 0] = 0
+    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
+# %% wrong: A6.2 | tokens written twice | shifted the wrong way
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(-1, dims=1)
+    before[:, -1] = -1
+    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
 # %% wrong: A6.2 | each row its own period | row 0's period is taken for all rows
 def prefix_matching(pattern, tokens):
     period = int((tokens[0, 1:] == tokens[0, 0]).long().argmax()) + 1
@@ -676,6 +833,15 @@ def prefix_matching(pattern, tokens):
     match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
     last = match & (match.flip(-1).long().cumsum(-1).flip(-1) == 1)
     weight = (pattern * last[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
+# %% wrong: A6.2 | any text | s = t is left out
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(1, dims=1)
+    before[:, 0] = -1
+    match = (tokens[:, :, None] == before[:, None]).tril(-1)  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
     return weight.transpose(1, 2)[match.any(-1)].mean(0)
 
 
@@ -738,6 +904,56 @@ def silenced(model, tokens, heads):
                 return x
 
             handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+        return model(tokens, n_future=1)[:, :, 0]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+# %% wrong: A6.4 | one head | one mean for all numbers of a head
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def silenced(model, tokens, heads):
+    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
+    try:
+        for layer, head in heads:
+
+            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+                x = inputs[0].clone()
+                x[:, :, own] = x[:, :, own].mean()
+                return x
+
+            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+        return model(tokens, n_future=1)[:, :, 0]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+# %% wrong: A6.4 | one head | there the heads are mixed already
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def silenced(model, tokens, heads):
+    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
+    try:
+        for layer, head in heads:
+
+            def silence(module, inputs, output, own=slice(head * width, (head + 1) * width)):
+                x = output.clone()
+                x[:, :, own] = x[:, :, own].mean((0, 1))
+                return x
+
+            handles.append(blocks[layer].attention.wo.register_forward_hook(silence))
         return model(tokens, n_future=1)[:, :, 0]
     finally:
         for handle in handles:
@@ -1262,6 +1478,144 @@ def needed(model, tokens, targets, count, draws, rng):
     return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
 
 
+# %% wrong: A6.5 | with and without them | a target is shifted once more
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+        x = block(x, context)
+    return found
+
+
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(1, dims=1)
+    before[:, 0] = -1
+    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
+def previous_token(pattern):
+    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
+
+
+@torch.no_grad()
+def silenced(model, tokens, heads):
+    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
+    try:
+        for layer, head in heads:
+
+            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+                x = inputs[0].clone()
+                x[:, :, own] = x[:, :, own].mean((0, 1))
+                return x
+
+            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+        return model(tokens, n_future=1)[:, :, 0]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def needed(model, tokens, targets, count, draws, rng):
+    scores, helpers = {}, set()
+    for layer, pattern in enumerate(patterns(model, tokens)):
+        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
+            scores[layer, head] = score
+        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
+    found = sorted(scores, key=scores.get, reverse=True)[:count]
+    others = [head for head in scores if head not in found and head not in helpers]
+
+    def accuracy(heads):
+        right = silenced(model, tokens, heads)[:, :-1].argmax(-1) == targets[:, 1:]
+        return float(right[targets[:, 1:] != -100].double().mean())
+
+    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
+
+
+# %% wrong: A6.5 | with and without them | an average over the rows' accuracies
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+        x = block(x, context)
+    return found
+
+
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(1, dims=1)
+    before[:, 0] = -1
+    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
+def previous_token(pattern):
+    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
+
+
+@torch.no_grad()
+def silenced(model, tokens, heads):
+    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
+    try:
+        for layer, head in heads:
+
+            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+                x = inputs[0].clone()
+                x[:, :, own] = x[:, :, own].mean((0, 1))
+                return x
+
+            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+        return model(tokens, n_future=1)[:, :, 0]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def needed(model, tokens, targets, count, draws, rng):
+    scores, helpers = {}, set()
+    for layer, pattern in enumerate(patterns(model, tokens)):
+        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
+            scores[layer, head] = score
+        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
+    found = sorted(scores, key=scores.get, reverse=True)[:count]
+    others = [head for head in scores if head not in found and head not in helpers]
+
+    def accuracy(heads):
+        right = silenced(model, tokens, heads).argmax(-1) == targets
+        return sum(float(r[t != -100].double().mean()) for r, t in zip(right, targets)) / len(right)
+
+    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
+
+
 # %% wrong: A6.5 | the control | the control draws the found heads
 from einops import rearrange
 
@@ -1400,7 +1754,7 @@ def needed(model, tokens, targets, count, draws, rng):
     return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
 
 
-# %% wrong: A6.5 | the control | another number of heads, or one head twice
+# %% wrong: A6.5 | the control | number of heads, or one head twice
 from einops import rearrange
 
 from mtp_edu.attention_heads import head_1_blocks
@@ -1466,6 +1820,146 @@ def needed(model, tokens, targets, count, draws, rng):
         return float(right[targets != -100].double().mean())
 
     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, 1) for _ in range(draws))]
+    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
+
+
+# %% wrong: A6.5 | the control | number of heads, or one head twice
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+        x = block(x, context)
+    return found
+
+
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(1, dims=1)
+    before[:, 0] = -1
+    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
+def previous_token(pattern):
+    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
+
+
+@torch.no_grad()
+def silenced(model, tokens, heads):
+    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
+    try:
+        for layer, head in heads:
+
+            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+                x = inputs[0].clone()
+                x[:, :, own] = x[:, :, own].mean((0, 1))
+                return x
+
+            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+        return model(tokens, n_future=1)[:, :, 0]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def needed(model, tokens, targets, count, draws, rng):
+    scores, helpers = {}, set()
+    for layer, pattern in enumerate(patterns(model, tokens)):
+        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
+            scores[layer, head] = score
+        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
+    found = sorted(scores, key=scores.get, reverse=True)[:count]
+    others = [head for head in scores if head not in found and head not in helpers]
+
+    def accuracy(heads):
+        right = silenced(model, tokens, heads).argmax(-1) == targets
+        return float(right[targets != -100].double().mean())
+
+    control = [(heads, accuracy(heads)) for heads in (rng.choices(others, k=count) for _ in range(draws))]
+    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
+
+
+# %% wrong: A6.5 | the control | drawn from another generator
+import random
+
+from einops import rearrange
+
+from mtp_edu.attention_heads import head_1_blocks
+from mtp_edu.trunk import rotate
+
+
+@torch.no_grad()
+def patterns(model, tokens):
+    context, x, found = model.context(tokens), model.embedding(tokens), []
+    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+    for block in head_1_blocks(model):
+        attention, y = block.attention, block.attention_norm(x)
+        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+        q, k = rotate(q, context.rope), rotate(k, context.rope)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+        x = block(x, context)
+    return found
+
+
+def prefix_matching(pattern, tokens):
+    before = tokens.roll(1, dims=1)
+    before[:, 0] = -1
+    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+    return weight.transpose(1, 2)[match.any(-1)].mean(0)
+
+
+def previous_token(pattern):
+    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
+
+
+@torch.no_grad()
+def silenced(model, tokens, heads):
+    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
+    try:
+        for layer, head in heads:
+
+            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+                x = inputs[0].clone()
+                x[:, :, own] = x[:, :, own].mean((0, 1))
+                return x
+
+            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+        return model(tokens, n_future=1)[:, :, 0]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def needed(model, tokens, targets, count, draws, rng):
+    scores, helpers = {}, set()
+    for layer, pattern in enumerate(patterns(model, tokens)):
+        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
+            scores[layer, head] = score
+        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
+    found = sorted(scores, key=scores.get, reverse=True)[:count]
+    others = [head for head in scores if head not in found and head not in helpers]
+
+    def accuracy(heads):
+        right = silenced(model, tokens, heads).argmax(-1) == targets
+        return float(right[targets != -100].double().mean())
+
+    control = [(heads, accuracy(heads)) for heads in (random.sample(others, count) for _ in range(draws))]
     return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
 
 
