@@ -49,10 +49,22 @@ def _example(cases, order="parallel", parents=None, n=3):
     return model, tokens, targets
 
 
+def _called(fn, *args):
+    """What the student's function returns; says what is behind an error that comes from an empty .grad."""
+    try:
+        return fn(*args)
+    except AssertionError as problem:
+        text = str(problem)
+        if "only for scalar outputs" in text or ("NoneType" in text and "grad" in text):
+            fail(str(problem).strip(), "a detached copy's .grad is None: nothing has gathered there",
+                 "requires_grad_() on the copy; whether what is gone back from was computed from the copy")  # fmt: skip
+        raise
+
+
 def _expect_step(fn, model, tokens, targets, what=""):
     """Losses and gradient of one step, against the reference."""
     before = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
-    got = fn(model, tokens, targets)
+    got = _called(fn, model, tokens, targets)
     n = targets.shape[2]
     expect_tensor(got, (n,), torch.float64, f"{what}the result", "n: the mean loss of each head")
     if got.requires_grad:
@@ -75,11 +87,22 @@ def _expect_step(fn, model, tokens, targets, what=""):
          "targets[..., k]"),
         ("divided by n: each head has its own mean, and the loss is their sum", lambda: want / n,
          "the mean over heads"),
-        ("every head reads the trunk; here some read another head", lambda: _all_on_trunk(ref, tokens, targets),
-         "model.heads.parents[k]"),
+        ("every head reads the trunk; here some read another head",
+         lambda: _with_parents(ref, (-1,) * n, tokens, targets), "model.heads.parents[k]"),
+        ("each head reads the one before it; here they do not",
+         lambda: _with_parents(ref, range(-1, n - 1), tokens, targets), "model.heads.parents[k]"),
+        ("parents is read one place too early: what the head at index k reads stands at index k",
+         lambda: _with_parents(ref, ref.parents[-1:] + ref.parents[:-1], tokens, targets), "model.heads.parents[k]"),
+        ("a head without a target is left out, and with it the heads that read it",
+         lambda: want * torch.tensor([_all_counted(ref.parents, counts, k) for k in range(n)]),
+         "its loss is 0, and its readers go through it"),
+        ("the losses are in another order: each belongs to the index of its head",
+         lambda: got if same(got.sort().values, want.sort().values, CLOSE) else want, "losses[k], not append"),
     ]  # fmt: skip
+    look = "F.cross_entropy(..., ignore_index=-100, reduction='sum'), divided by head k's own count"
+    tree = "which head reads which: what the head at index k reads is model.heads.parents[k]"
     expect_same(got, want, f"{what}the losses of heads 1 to {n}", mistakes, CLOSE,
-                "F.cross_entropy(..., ignore_index=-100, reduction='sum'), divided by head k's own count")  # fmt: skip
+                tree if any(parent >= 0 for parent in ref.parents) else look)  # fmt: skip
     _expect_gradient(model, before, ref, losses, what)
 
 
@@ -88,8 +111,24 @@ def _on_first_targets(ref, tokens, targets):
     return torch.stack([loss.detach() for loss in ref.losses(tokens, same_for_all)])
 
 
-def _all_on_trunk(ref, tokens, targets):
-    own, ref.parents = ref.parents, (-1,) * ref.n
+def _ancestors(parents, k):
+    """k, what it reads, and so on, up to the trunk or all around a ring."""
+    found = []
+    while k >= 0 and k not in found:
+        found.append(k)
+        k = parents[k]
+    return found if k < 0 else None
+
+
+def _all_counted(parents, counts, k):
+    return all(counts[i] > 0 for i in _ancestors(parents, k))
+
+
+def _with_parents(ref, parents, tokens, targets):
+    """The losses of another tree of heads; of none, if it is no tree."""
+    if any(_ancestors(parents, k) is None for k in range(ref.n)):
+        return ()
+    own, ref.parents = ref.parents, tuple(parents)
     losses = torch.stack([loss.detach() for loss in ref.losses(tokens, targets)])
     ref.parents = own
     return losses
@@ -252,6 +291,10 @@ def _expect_each_once(events, n):
                  "activation checkpointing, or a forward inside the loop that belongs before it")  # fmt: skip
         if forward < 1:
             fail(f"{label} was not run, as far as a hook on the module can see.", "", "call the module itself")
+        if back > 1 and name != "trunk":
+            fail(f"The gradient went back through {label} {back} times; once is enough.",
+                 "the head goes back for its own loss and again for its readers: both gradients must meet first",
+                 "the own loss, from the detached copy of its output; then one backward from the output")  # fmt: skip
         if back > 1:
             fail(f"The gradient went back through {label} {back} times; once is enough.",
                  "the heads read an output that is not detached, so each head's backward runs through all below it",
@@ -260,7 +303,7 @@ def _expect_each_once(events, n):
 
 # ---- A3.1
 
-A3_1 = Question("A3.1", "naive_step", points=4, difficulty=2, minutes=20, lines=10, answers=ANSWERS)
+A3_1 = Question("A3.1", "naive_step", points=4, difficulty=2, minutes=20, lines=8, answers=ANSWERS)
 
 
 @A3_1.check("losses and gradient")
@@ -282,7 +325,7 @@ def _(fn, cases):
 
 # ---- A3.2
 
-A3_2 = Question("A3.2", "efficient_step", points=6, difficulty=3, minutes=40, lines=14, answers=ANSWERS)
+A3_2 = Question("A3.2", "efficient_step", points=6, difficulty=3, minutes=25, lines=11, answers=ANSWERS)
 
 
 @A3_2.check("losses and gradient")
@@ -377,7 +420,7 @@ A3_4 = Question("A3.4", "chunked_loss", points=4, difficulty=4, minutes=30, line
 
 
 def _chunk_case(cases):
-    model = cases.model(n_layers=3, n_future=2)
+    model = cases.model(n_layers=3, n_future=2, replicated_unembedding=True)
     for parameter in model.parameters():
         parameter.grad = 0.1 * cases.normal(*parameter.shape)
     latent = cases.normal(2, 7, 8).requires_grad_()
@@ -392,12 +435,15 @@ def _expect_chunks(fn, cases, chunk):
     head, scale, what = 1, cases.random.uniform(0.05, 0.2), f"14 rows, chunk={chunk}: "
     before = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
     left = latent.grad.clone()
-    got = fn(model, latent, targets, head, scale, chunk)
+    got = _called(fn, model, latent, targets, head, scale, chunk)
     expect_tensor(got, (), torch.float64, f"{what}the result", "one number")
     ref = reference.Model(model)
     x = latent.detach().clone().requires_grad_()
     rows, wanted = ref.unembed(head, ref.norm(x)).flatten(0, 1), targets.flatten().tolist()
-    each = [torch.zeros(()) if t == NONE else r.logsumexp(0) - r[t] for r, t in zip(rows, wanted)]
+    each, other = (
+        [torch.zeros(()) if t == NONE else r.logsumexp(0) - r[t] for r, t in zip(logits, wanted)]
+        for logits in (rows, ref.unembed(0, ref.norm(x)).flatten(0, 1))
+    )
     want = sum(each)
     starts = range(0, len(each), chunk)
     valid = [max(1, sum(t != NONE for t in wanted[s : s + chunk])) for s in starts]
@@ -410,6 +456,7 @@ def _expect_chunks(fn, cases, chunk):
         ("this is the mean; return the sum, the count is in `scale` already", lambda: want / sum(valid),
          "reduction='sum'"),
         ("the scale is in it; it belongs to the gradient only", lambda: want * scale, "what is returned"),
+        ("another head's unembedding: `head` is an index already", lambda: sum(other), "model.unembed(..., head)"),
         ("only the last chunk is returned", lambda: chunks[-1], "+= on the sum"),
     ]  # fmt: skip
     expect_same(got, want.detach(), f"{what}the sum of the losses", mistakes, CLOSE)
@@ -465,16 +512,24 @@ def _(fn, cases):
         parameter.grad = torch.zeros_like(parameter)
     targets = cases.tokens(B, T, vocab_size=V)
     one, allowed = chunk * V * 4, 10 * chunk * V * 4  # a chunk's logits; all rows' are 24 times as much
+    at_once: list = []  # rows that the unembedding was given
+    hook = model.unembeddings[0].register_forward_pre_hook(lambda _, args: at_once.append(args[0].shape[:-1].numel()))
     try:
         with limit(allowed) as used:
             fn(model, latent, targets, 0, 0.01, chunk)
     except MemoryLimitExceeded:
         pass
+    finally:
+        hook.remove()
     if used.peak > allowed:
         peak, most, unit = (f"{bytes / 1e6:.2f} MB" for bytes in (used.peak, allowed, one))
         seen = f"Stopped at {peak}; {most} are allowed, a chunk's logits are {unit}"
         if used.peak >= 2 * allowed:
             fail(f"{seen}.", "the logits of all rows are made at once, and cut into chunks too late",
                  "take the chunk's rows first, then the norm and the unembedding")  # fmt: skip
-        fail(f"{seen}.", "each chunk's graph waits for one backward at the end: memory grows from chunk to chunk",
-             "a backward for each chunk, inside the loop")  # fmt: skip
+        if max(at_once, default=0) > chunk:
+            fail(f"{seen}, of {chunk} rows. {max(at_once)} rows were unembedded at once.",
+                 "the chunks are cut along T, in all rows of the batch; `chunk` counts rows of the B * T",
+                 "flatten(0, 1) before the slice")  # fmt: skip
+        fail(f"{seen}.", "memory grows from chunk to chunk: each chunk's graph waits for one backward at the end, or a "
+             "list keeps its logits", "a backward for each chunk, inside the loop; what keeps a name")  # fmt: skip

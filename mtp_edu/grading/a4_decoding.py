@@ -12,7 +12,7 @@ import torch
 
 from mtp_edu.decode import BlockDecoder, TreeDecoder, accept_greedy, generate, stream
 from mtp_edu.grading import reference_decoding as reference
-from mtp_edu.grading.questions import Question, expect_same, expect_tensor, fail
+from mtp_edu.grading.questions import Question, expect_same, expect_tensor, fail, same
 
 CLOSE = 1e-8  # latents are compared in float64
 DECODERS = (
@@ -40,21 +40,27 @@ def _line(cases, k, accepted):
 
 
 def _expect_accepted(fn, drafts, verdicts):
-    got = fn(list(drafts), list(verdicts))
     what = f"accept({drafts}, {verdicts})"
+    try:
+        got = fn(list(drafts), list(verdicts))
+    except AssertionError as problem:
+        if "IndexError" in str(problem) and drafts == verdicts[:-1]:
+            fail(f"{str(problem).strip()} {what}", "when all drafts are kept, the count runs past the last of them",
+                 "what else ends the count")  # fmt: skip
+        raise
     if type(got) is not tuple or len(got) != 2 or not isinstance(got[1], list):
         fail(f"{what} is {got!r}; it must be a tuple (kept, tokens) of a number and a list.", "", "what is returned")
 
-    def leading(same):
+    def leading(agree):
         kept = 0
-        while kept < len(drafts) and same(kept):
+        while kept < len(drafts) and agree(kept):
             kept += 1
         return kept
 
     kept = leading(lambda i: drafts[i] == verdicts[i])
     shifted = leading(lambda i: drafts[i] == verdicts[i + 1])
     every = sum(draft == verdict for draft, verdict in zip(drafts, verdicts))
-    late = min(kept + 1, len(drafts))
+    late, early = min(kept + 1, len(drafts)), max(kept - 1, 0)
 
     def answer(count, tokens):
         return lambda: [count, *tokens]
@@ -65,6 +71,8 @@ def _expect_accepted(fn, drafts, verdicts):
          "verdicts[0]: what head 1 says behind the committed token, which is where drafts[0] stands"),
         ("all drafts that agree are counted, also behind a refused one: they follow a text that does not exist",
          answer(every, [*drafts[:every], verdicts[every]]), "what ends the count"),
+        ("all drafts that agree are counted, also behind a refused one: they follow a text that does not exist",
+         answer(every, verdicts[: every + 1]), "what ends the count"),
         ("all drafts that agree are kept, also behind a refused one: they follow a text that does not exist",
          answer(every, [*(d for d, v in zip(drafts, verdicts) if d == v), verdicts[every]]), "what ends the count"),
         ("all drafts that agree are kept, also behind a refused one: they follow a text that does not exist",
@@ -75,6 +83,8 @@ def _expect_accepted(fn, drafts, verdicts):
          "the draft at which the two differ"),
         ("one draft too many: the refused draft itself is kept", answer(kept, [*drafts[:late], verdicts[late]]),
          "the draft at which the two differ"),
+        ("one draft too few: the last one that agrees is not kept",
+         answer(early, [*drafts[:early], verdicts[early]]), "what the count is when the loop has come to its end"),
         ("head 1's own token is read at the end of the block; there it has read refused drafts",
          answer(kept, [*drafts[:kept], verdicts[-1]]), "the verdict behind the last kept token: verdicts[kept]"),
         ("the number must count the drafts that are kept, without head 1's own token",
@@ -111,13 +121,73 @@ def _caches(model, rows, places):
     return decoder.trunk_caches, decoder.head_caches
 
 
-def _expect_latents(got, want, what, mistakes=()):
+def _run(fn, model, caches, tokens, start):
+    """The student's latents, and a function that says what is odd in what the trunk was given."""
+    given: list = []
+
+    def odd():
+        return _odd(model, caches, tokens, start, *given[0]) if given else ("", "")
+
+    def note(_module, args, named):
+        args = (*args, None, None)
+        given.append((named.get("context", args[1]), named.get("cache", args[2])))
+
+    hook = model.trunk[0].register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        return fn(model, caches, tokens, start), odd
+    except AssertionError as problem:
+        likely, look = odd()
+        if likely:
+            fail(str(problem).strip(), likely, look)
+        raise
+    finally:
+        hook.remove()
+
+
+def _odd(model, caches, tokens, start, context, cache):
+    """(likely mistake, look) from the context and the cache that the trunk's first layer was given."""
+    B, T, S = *tokens.shape, caches[0][0].keys.shape[2]
+    positions, see = start[:, None] + torch.arange(T), "the mask: every slot up to the token's own position"
+    if context.slots is None or context.mask is None:
+        return "model.context is for forwards without a cache: it lacks slots and mask", "Context(rope, slots, mask)"
+    if cache is None:
+        return "the trunk is not given its caches", "the third argument of model.trunk"
+    shape = tuple(context.mask.shape)
+    if shape[1:] != (1, T, S) or shape[0] not in (1, B):
+        return f"the mask has shape {shape}; it must be {(B, 1, T, S)} (B, 1, T, S)", "the dimension of attention heads"
+    if context.mask.dtype != torch.bool:
+        return f"the mask is of {context.mask.dtype}, so it is added to the scores", "a comparison gives torch.bool"
+    if not same(context.slots, positions):
+        if same(context.slots, positions[:1].expand(B, T)):
+            return "all rows stand at row 0's position; each row has its own start", "start[:, None]"
+        return "keys and values go to other slots: a token at position p belongs into slot p", "slots (B, T)"
+    at, right = torch.arange(S), torch.arange(S) <= positions[:, None, :, None]
+    for likely, wrong in (
+        ("a token does not see itself: the mask is off by one", at < positions[:, None, :, None]),
+        ("the mask is the wrong way round: True is a slot that may be looked at", ~right),
+        ("all tokens of the block see what its first one sees", right[:, :, :1].expand_as(right)),
+    ):
+        if torch.equal(context.mask.expand_as(right), wrong):
+            return likely, see
+    if not torch.equal(context.mask.expand_as(right), right):
+        return "the mask is not the one of these positions", see
+    if not same(context.rope, model.rope_at(positions), CLOSE):
+        return "the rotary angles are not those of the tokens' positions", "model.rope_at(positions)"
+    return "", ""
+
+
+def _expect_latents(run, want, what, mistakes=()):
+    got, odd = run
     n, shape = len(want), tuple(want[0].shape)
     if type(got) not in (list, tuple) or len(got) != n:
         fail(f"{what}: the result must be a list of {n} latents, one for each head.", "", "what model.heads returns")
     for latent in got:
         expect_tensor(latent, shape, torch.float64, f"{what}: a latent", "B, T, D")
-    expect_same(list(got), want, f"{what}: the latents of heads 1 to {n}", mistakes, CLOSE,
+    got, want = torch.stack(list(got)), torch.stack(want)
+    if not same(got, want, CLOSE):
+        likely, look = odd()
+        mistakes = [*mistakes, (likely, lambda: got, look)] if likely else mistakes
+    expect_same(got, want, f"{what}: the latents, at [head, row, token, number]", mistakes, CLOSE,
                 "positions, slots and mask of the Context, printed for a small case")  # fmt: skip
 
 
@@ -163,7 +233,7 @@ def _(fn, cases):
     model = reference.attentive(cases, vocab_size=7)
     tokens, places = cases.tokens(1, cases.integer(4, 6), vocab_size=7), 12
     rows = tokens.tolist()
-    got = fn(model, _caches(model, 1, places), tokens, torch.tensor([0]))
+    got = _run(fn, model, _caches(model, 1, places), tokens, torch.tensor([0]))
     _expect_latents(got, _latents(model, rows, [0]), "a prompt at position 0", _mistakes(model, rows, [0], places))
 
 
@@ -175,7 +245,7 @@ def _(fn, cases):
     caches = _caches(model, 1, places)
     text = torch.tensor(rows)
     fn(model, caches, text[:, :first], torch.tensor([0]))
-    got = fn(model, caches, text[:, first:], torch.tensor([first]))
+    got = _run(fn, model, caches, text[:, first:], torch.tensor([first]))
     what = f"{first} tokens, then a block of {T} at position {first}"
     _expect_latents(got, _latents(model, rows, [first]), what, _mistakes(model, rows, [first], places))
 
@@ -189,7 +259,7 @@ def _(fn, cases):
     fn(model, caches, text[:, :first], torch.tensor([0]))
     refused = torch.cat([text[:, first : first + 1], (text[:, first + 1 : first + T] + 1) % 7], dim=1)
     fn(model, caches, refused, torch.tensor([first]))
-    got = fn(model, caches, text[:, first + 1 :], torch.tensor([first + 1]))
+    got = _run(fn, model, caches, text[:, first + 1 :], torch.tensor([first + 1]))
     behind = _latents(model, [[*text[0, :first].tolist(), *refused[0].tolist(), *text[0, first + 1 :].tolist()]],
                       [first + T], stands=lambda t, b: t - T + 1 if t >= b else t)  # fmt: skip
     mistakes = [
@@ -210,9 +280,9 @@ def _(fn, cases):
     rows = [cases.tokens(start + T, vocab_size=7).tolist() for start in starts]
     caches = _caches(model, len(rows), places)
     padded = torch.tensor([row[:start] + [0] * (5 - start) for row, start in zip(rows, starts)])
-    fn(model, caches, padded, torch.zeros(len(rows), dtype=torch.long))
+    _run(fn, model, caches, padded, torch.zeros(len(rows), dtype=torch.long))
     block = torch.tensor([row[-T:] for row in rows])
-    got = fn(model, caches, block, torch.tensor(starts))
+    got = _run(fn, model, caches, block, torch.tensor(starts))
     _expect_latents(got, _latents(model, rows, starts), f"blocks at positions {starts}",
                     _mistakes(model, rows, starts, places))  # fmt: skip
 
@@ -279,46 +349,83 @@ def _read(model, prompt, count):
 
 def _expect_steps(fn, model, prompt, text, steps):
     """Step by step along the text, each from the right block."""
-    k, caches, whole = model.cfg.n_future, _read(model, prompt, len(text)), [*prompt, *text]
+    caches, whole = _read(model, prompt, len(text)), [*prompt, *text]
+    found = []  # of each step: what it was, and for its tokens and its next block (got, wanted, mistakes)
     for number, step in enumerate(steps[:-1], start=1):
-        got = fn(model, caches, list(step.block), step.start)
         what = f"step {number}, block {step.block} at position {step.start}"
+        with reference.watched(model) as seen:
+            got = fn(model, caches, list(step.block), step.start)
         if type(got) is not tuple or len(got) != 2 or any(not isinstance(part, list) for part in got):
             fail(f"{what}: the result must be a tuple (tokens, next_block) of two lists.", "", "what is returned")
+        if seen and seen[0].slots and seen[0].slots[0][0] != step.start:
+            fail(f"{what}: it is run at position {seen[0].slots[0][0]}.",
+                 "the block's first token stands at `start`", "what run_block is given")  # fmt: skip
         after, a = reference.said(model, whole[: step.start] + step.block)[step.start :], step.accepted  # (k, n)
         tokens, following = [*step.block[1 : a + 1], after[a][0]], after[a]
-        mistakes = [
-            ("the verdict behind the last kept token is lost: it is the token that every step adds",
-             lambda tokens=tokens: tokens[:-1], "what `accept` returns"),
-            ("the committed token that the block began with is counted again",
-             lambda step=step, tokens=tokens: [step.block[0], *tokens], "what the step before has added already"),
-            ("head 1's own token is read at the end of the block; there it has read refused drafts",
-             lambda tokens=tokens, after=after: [*tokens[:-1], after[-1][0]], "verdicts[kept]"),
-        ]  # fmt: skip
-        expect_same(got[0], tokens, f"{what}: the tokens that it adds", mistakes,
-                    otherwise="the verdicts: head 1's most likely token behind each token of the block")  # fmt: skip
-        mistakes = [
-            ("the next drafts are taken from the end of the block; there the heads have read refused drafts",
-             lambda after=after, tokens=tokens: [tokens[-1], *after[-1][1:]], "the place of the last kept token"),
-            ("the next drafts are taken from the end of the block; there the heads have read refused drafts",
-             lambda after=after: after[-1], "the place of the last kept token"),
-            ("the next drafts are taken one place too late, behind the first refused draft",
-             lambda after=after, a=a, tokens=tokens: [tokens[-1], *after[min(a + 1, k - 1)][1:]],
-             "the place of the last kept token: index `kept` of the block"),
-            ("the next drafts are taken one place too early", lambda after=after, a=a, tokens=tokens:
-             [tokens[-1], *after[max(a - 1, 0)][1:]], "the place of the last kept token: index `kept` of the block"),
-            ("the next drafts are always taken from the block's first place",
-             lambda after=after, tokens=tokens: [tokens[-1], *after[0][1:]], "the place of the last kept token"),
-            ("off by one head: the drafts are those of heads 1 to k-1; head 1's token is in the block already",
-             lambda following=following, tokens=tokens: [tokens[-1], *following[:-1]], "heads 2 to k draft"),
-            ("the next block begins with the last kept token; it must begin with head 1's own",
-             lambda step=step, a=a, following=following: [step.block[a], *following[1:]],
-             "the last token that is committed"),
-            ("the next block lacks the committed token", lambda following=following: following[1:],
-             "a block is one committed token and k-1 drafts"),
-        ]  # fmt: skip
-        expect_same(got[1], following, f"{what}: the next block", mistakes,
-                    otherwise="the most likely tokens of heads 1 to k at the last kept token")  # fmt: skip
+        found.append((what, [(got[0], tokens, _token_mistakes(step, tokens, after)),
+                             (got[1], following, _block_mistakes(model, whole, step, tokens, after))]))  # fmt: skip
+    looks = ("the verdicts: head 1's most likely token behind each token of the block",
+             "the most likely tokens of heads 1 to k at the last kept token")  # fmt: skip
+    for what, parts in found:
+        for part, (got, want, mistakes) in enumerate(parts):
+            if same(got, want):
+                continue
+            # With few ids many mistakes look alike in one step: one is named only if it explains all steps.
+            every = [own[part] for _, own in found]
+            likely = [mistake for i, mistake in enumerate(mistakes)
+                      if all(same(given, others[i][1]()) for given, _, others in every)]  # fmt: skip
+            name = ("the tokens that it adds", "the next block")[part]
+            expect_same(got, want, f"{what}: {name}", likely, otherwise=looks[part])
+
+
+def _token_mistakes(step, tokens, after):
+    whole = 0  # drafts that are kept where the committed token is taken for the first of them
+    while whole < len(step.block) - 1 and step.block[whole] == after[whole][0]:
+        whole += 1
+    return [
+        ("the verdict behind the last kept token is lost: it is the token that every step adds", lambda: tokens[:-1],
+         "what `accept` returns"),
+        ("the committed token that the block began with is counted again", lambda: [step.block[0], *tokens],
+         "what the step before has added already"),
+        ("`accept` is given the whole block; the drafts are what follows its first token",
+         lambda: [*step.block[:whole], after[whole][0]], "block[1:]"),
+        ("head 1's own token is read at the end of the block; there it has read refused drafts",
+         lambda: [*tokens[:-1], after[-1][0]], "verdicts[kept]"),
+    ]  # fmt: skip
+
+
+def _block_mistakes(model, whole, step, tokens, after):
+    a, k, following, place = step.accepted, len(step.block), after[step.accepted], "the place of the last kept token"
+    end = "the next drafts are taken from the end of the block; there the heads have read refused drafts"
+    return [
+        (end, lambda: [tokens[-1], *after[-1][1:]], place),
+        (end, lambda: after[-1], place),
+        ("the next drafts are taken one place too late, behind the first refused draft",
+         lambda: [tokens[-1], *after[min(a + 1, k - 1)][1:]], f"{place}: index `kept` of the block"),
+        ("the next block is taken one place too late, behind the first refused draft",
+         lambda: after[min(a + 1, k - 1)], f"{place}: index `kept` of the block"),
+        ("the next drafts are taken one place too early", lambda: [tokens[-1], *after[a - 1][1:]],
+         f"{place}: index `kept` of the block"),
+        ("the next block is taken one place too early", lambda: after[a - 1], f"{place}: index `kept` of the block"),
+        ("the next drafts are always taken from the block's first place", lambda: [tokens[-1], *after[0][1:]], place),
+        ("the next block is always taken from the block's first place", lambda: after[0], place),
+        ("off by one head: the drafts are those of heads 1 to k-1; head 1's token is in the block already",
+         lambda: [tokens[-1], *following[:-1]], "heads 2 to k draft"),
+        ("all drafts are read through head 1's unembedding; each head may have its own",
+         lambda: _through_the_first(model, whole, step), "model.unembed(x, i)"),
+        ("the next block begins with the last kept token; it must begin with head 1's own",
+         lambda: [step.block[a], *following[1:]], "the last token that is committed"),
+        ("the next block begins with the committed token of this one; it must begin with head 1's own",
+         lambda: [step.block[0], *following[1:]], "the last token that is committed"),
+        ("the next block lacks the committed token", lambda: following[1:],
+         "a block is one committed token and k-1 drafts"),
+    ]  # fmt: skip
+
+
+def _through_the_first(model, whole, step):
+    """The next block, if the unembedding of head 1 served all heads."""
+    ids = torch.tensor([whole[: step.start] + step.block[: step.accepted + 1]])
+    return [int(model.unembed(latent[0, -1], 0).argmax()) for latent in reference.Seen(model).heads_of(ids)]
 
 
 @A4_3.check("tokens and next block")
@@ -331,6 +438,14 @@ def _(fn, cases):
 def _(fn, cases):
     model, (prompt,), (text,), (steps,) = _story(cases, head_order="causal")
     _expect_steps(fn, model, prompt, text, steps)
+
+
+@A4_3.check("an unembedding for each head")
+def _(fn, cases):
+    model = reference.attentive(cases, replicated_unembedding=True)
+    prompt = cases.tokens(4, vocab_size=3).tolist()
+    text = reference.plain(model, prompt, 14)
+    _expect_steps(fn, model, prompt, text, reference.steps(model, prompt, text))
 
 
 @A4_3.check("one forward")
@@ -372,6 +487,13 @@ def _explain(problem, seen, model, prompts, count, stop_ids):
         likely, look = _difference(seen, steps, row)
         if likely:
             fail(str(problem).strip(), likely, look)
+    if "out of bounds" in str(problem):
+        last = [len(prompt) + len(text) - 1 for prompt, text in zip(prompts, texts)]
+        if any(slots[0] > end for one in seen[1:] if one.slots for slots, end in zip(one.slots, last)):
+            fail(str(problem).strip(), "a row that has ended goes on, until its positions leave the cache",
+                 "start of a row that has ended")  # fmt: skip
+        fail(str(problem).strip(), "the caches have too few slots: the last block looks up to k places further",
+             "the longest prompt, count and k added up")  # fmt: skip
     raise problem
 
 
@@ -383,6 +505,9 @@ def _expect_text(fn, model, prompt, count, stop_ids=()):
     stops, steps = want[-1] in stop_ids, reference.steps(model, prompt, want)
     seen_text = f"{what}: {len(tokens)} tokens, not those {len(want)} of plain decoding."
     if tokens[: len(want)] == want:
+        if stops and len(want) == 1:
+            fail(seen_text, "it goes on behind the first new token, which is a stop id already",
+                 "what comes before the first step")  # fmt: skip
         if stops:
             fail(seen_text, "it goes on behind the stop id, which came inside an accepted run",
                  "each of the tokens that a step adds, in order, up to the first stop id")  # fmt: skip
@@ -477,11 +602,23 @@ def _(fn, cases):
         likely = "the prompt's forward is counted too" if forwards == len(seen) else ""
         fail(f"{what}: it says {forwards} forwards; after the prompt's there were {len(seen) - 1}.", likely,
              "where the count grows")  # fmt: skip
+    model, (prompt,), (text,), _, token = _stopping_story(cases)
+    _, seen, what = _generated(fn, model, prompt, len(text), (token,))
+    _expect_an_end(model, [prompt], len(text), token, seen, what)
+
+
+def _expect_an_end(model, prompts, count, token, seen, what):
+    """No forwards after the last row has come to the stop id."""
+    own = [reference.steps(model, prompt, reference.plain(model, prompt, count, (token,))) for prompt in prompts]
+    allowed = 1 + max(map(len, own))
+    if len(seen) > allowed:
+        fail(f"{what}: {len(seen)} forwards; {allowed} are enough.", "the text is written to its full length and cut "
+             "at the stop id afterwards", "what ends the loop")  # fmt: skip
 
 
 # ---- A4.5
 
-A4_5 = Question("A4.5", "generate_batch", points=4, difficulty=5, minutes=45, lines=22, answers=DECODERS)
+A4_5 = Question("A4.5", "generate_batch", points=4, difficulty=5, minutes=60, lines=24, answers=DECODERS)
 
 
 def _expect_texts(fn, model, prompts, count, stop_ids=()):
@@ -494,6 +631,8 @@ def _expect_texts(fn, model, prompts, count, stop_ids=()):
             _explain(problem, seen, model, prompts, count, stop_ids)
     if not isinstance(got, list) or len(got) != len(prompts) or any(not isinstance(row, list) for row in got):
         fail(f"{what}: the result must be a list of {len(prompts)} lists, the new tokens of each row.")
+    if len({id(row) for row in got}) < len(got):
+        fail(f"{what}: several rows are one list.", "[[]] * B is one list, B times", "[[] for _ in prompts]")
     want = [reference.plain(model, prompt, count, stop_ids) for prompt in prompts]
     steps = [reference.steps(model, *row) for row in zip(prompts, want)]
     for row, (tokens, right) in enumerate(zip(got, want)):
@@ -505,6 +644,12 @@ def _expect_texts(fn, model, prompts, count, stop_ids=()):
                  "what is added to a row that has its stop id or all its tokens")  # fmt: skip
         if not tokens:
             fail(text, "", "the first token, from the prompt's own forward")
+        if tokens == right[: len(tokens)] and any(given == whole for given, whole in zip(got, want)):
+            fail(text, "all rows end with the first that ends", "the condition of the loop: all rows, or any")
+        ids = seen[0].ids[row] if seen and seen[0].ids and seen[0].rows == len(prompts) else []
+        if len(ids) > lengths[row] and ids[-lengths[row] :] == prompts[row]:
+            fail(text, "the prompts are padded on the left: a token's position in its text is then not its slot",
+                 "the side of the padding")  # fmt: skip
         if tokens[0] != right[0] and lengths[row] < max(lengths):
             fail(text, "the first token of a shorter prompt is read at the padding",
                  "each row's own last place: its length less one")  # fmt: skip
@@ -540,11 +685,13 @@ def _(fn, cases):
 
 @A4_5.check("no more forwards than the slowest row needs")
 def _(fn, cases):
-    model, prompts, texts, _ = _story(cases, rows=3)
+    model, prompts, texts, _, token = _stopping_story(cases, rows=3)
     seen, steps, what = _expect_texts(fn, model, prompts, len(texts[0]))
     needed = [len(own) for own in steps]
     allowed = 1 + max(needed)
     if len(seen) <= allowed:
+        seen, _, what = _expect_texts(fn, model, prompts, len(texts[0]), (token,))
+        _expect_an_end(model, prompts, len(texts[0]), token, seen, what)
         return
     state = f"{what}: {len(seen)} forwards; alone the rows need {needed} steps, so {allowed} are enough for all."
     if all(one.rows == 1 for one in seen):

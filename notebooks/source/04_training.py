@@ -21,6 +21,7 @@ from mtp_edu.bench.timing import take_turns
 from mtp_edu.config import PRESETS
 from mtp_edu.paths import data_dir
 from mtp_edu.train import learning_rate, make_optimizer, window_order
+from mtp_edu.views import scaling
 from mtp_edu.views.training import run_curves, run_inside
 
 import torch
@@ -59,10 +60,9 @@ config = mtp.TrainConfig(
 folder = Path(tempfile.mkdtemp()) / "nano"  # where the run keeps itself
 
 prompt = "def read(self, name):\n    "
-marks = {1, config.steps // 10, config.steps // 3, config.steps}
 
 
-def sample(model):
+def sample():
     out = mtp.generate(model, tok.encode(prompt), run.pick(laptop=48, fast=8), temperature=0.8, top_p=0.95, seed=1)
     return prompt + tok.decode(out.tokens)
 
@@ -70,15 +70,14 @@ def sample(model):
 # %% [markdown]
 # > **Predict:** (a) With 512 tokens to choose from and no idea, what is the loss of the first step? (b) In which order will the model learn these: brackets that close, indentation, names that exist?
 #
-# **While it runs, press ■ (Interrupt).** The step in progress is finished, the picture stays, the model keeps what it has learnt. Run the cell again, and the run goes on where it was. (When it has ended there is nothing to go on with: run the cell above first, it makes a new folder.)
+# Now and then the model continues `def read(self, name):`, always with the same dice. **While it runs, press *Stop* (or ■, Interrupt).** The step in progress is finished, the picture stays, the model keeps what it has learnt. Run the cell again, and the run goes on where it was. (When it has ended there is nothing to go on with: run the cell above first, it makes a new folder.)
 
 # %%
 model = mtp.MultiTokenModel(cfg)
 events = mtp.train(model, data, config, validation=check, folder=folder, tokenizer=tok, resume=True)
-four = views.TrainingMonitor(events, title="n = 4")
+four = views.TrainingMonitor(events, title="n = 4", sample=sample)
 for event in four:
-    if event.step in marks:
-        print(f"--- after {event.step} steps it writes:\n{sample(model)}\n")
+    pass  # your own code may stand here: it sees every step
 
 # %% [markdown]
 # The loop above is all there is to it: `mtp.train` is a generator that makes one optimizer step and hands out an *event* with everything that is known then. The picture, a progress bar, the command line and a test all read the same events.
@@ -268,6 +267,21 @@ print(f"held-out text was best in epoch {best.step / per_epoch:.1f} of {measured
 #
 # More epochs help both. The gain of $n = 4$ shrinks from +3.8 to +2.4 on MBPP, from +1.2 to nothing on HumanEval, and on APPS $n = 4$ loses both times. The paper says that the advantage is kept with several epochs; its own columns say it more softly. And each cell is one model, without a spread.
 #
+# At our size, with three seeds and intervals (`mtp-edu run scaling --parts epochs`): the same number of tokens, seen once, four times or sixteen times.
+
+# %%
+def stored_picture(draw):
+    """A picture of the stored experiment, or None with a word on how to make it."""
+    path = data_dir() / "results" / "scaling_cpu.json"
+    try:
+        return draw(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError) as problem:
+        print(f"Not stored yet ({problem}). `mtp-edu run scaling` in a terminal makes it.")
+
+
+stored_picture(scaling.by_epochs)
+
+# %% [markdown]
 # ## 6. n = 1 against n = 4: equal in what?
 #
 # A comparison is fair *in something*. At equal parameters (the paper moves $n - 1$ layers from the trunk into the heads) it can still be fair in text or in time, and not in both: each head makes its own pass through the unembedding.
@@ -343,15 +357,18 @@ run_curves(runs)
 # One run of each is an anecdote. The same question with several sizes, seeds and intervals is an experiment of the package, `mtp-edu run scaling`:
 
 # %%
-scaling = data_dir() / "results" / "scaling_cpu.json"
-if scaling.exists():
-    from mtp_edu.views.scaling import by_cost
+stored_picture(scaling.by_size)
 
-    picture = by_cost(json.loads(scaling.read_text(encoding="utf-8")))
-else:
-    picture = None
-    print("The experiment has not been stored yet. `mtp-edu run scaling` in a terminal makes it.")
-picture
+# %%
+stored_picture(scaling.by_cost)
+
+# %% [markdown]
+# Others have trained small models with several heads and lost less: they switch the heads on one after the other, or let their weights fall. The same experiment tries that too.
+#
+# > **Predict:** which of these comes closest to $n = 1$? And what does it pay with?
+
+# %%
+stored_picture(scaling.by_weights)
 
 # %% [markdown]
 # ## 7. Before a long run: what will it take?

@@ -3,13 +3,13 @@
 #
 # **After this assignment you can** write the paper's backward, which holds the logits of one head where the naive one holds those of all, for any tree of heads and in chunks of tokens, and show that the gradient is the same and the memory is not.
 #
-# *20 points, about two and a half hours. A laptop is enough. Read notebook 03 first. Nothing from A1 or A2 is needed: the model is the package's own.*
+# *20 points, about two hours. A laptop is enough. Read notebook 03 first. Nothing from A1 or A2 is needed: the model is the package's own.*
 #
 # **How it works.** You write four functions. Under each stands a check. First it compares losses and gradients in float64; then it counts bytes: `meter.limit` stops your function as soon as the tensors that are alive hold more than is allowed. The count is the same on every machine. The score comes from the same checks on cases that you do not see. A question counts in full or not at all.
 #
 # **What you may use:** torch, Python, and the model's pieces in the table below. The package's own answer refuses to run while a check is at work. **What is taken over** when your notebook is graded: your functions, and the functions, classes, imports and assigned names that they use.
 #
-# **Letters:** `B` rows, `T` positions, `D` width, `V` vocabulary, `n` future tokens, `R` = B · T. Head k = 1 is the next token and stands at index k-1 = 0.
+# **Letters:** `B` rows, `T` positions, `D` width, `V` vocabulary, `n` future tokens, `R` = B · T. Code counts heads from 0: the head at index `i` is what the lessons call head i + 1, and a function's `k` is an index, too.
 
 # %%
 import torch
@@ -25,9 +25,9 @@ from mtp_edu import grading, meter
 # | --- | --- |
 # | `model.context(tokens)` | what every layer must know about the positions; pass it on |
 # | `model.trunk(model.embedding(tokens), context)` | (B, T) ids to the trunk's latent (B, T, D) |
-# | `model.heads[k - 1](x, context)` | head k: (B, T, D) to (B, T, D) |
-# | `model.heads.parents[k - 1]` | what head k reads: -1 is the trunk, i the head at index i |
-# | `model.unembed(x, k - 1)` | final norm and unembedding of head k: (..., D) to (..., V) |
+# | `model.heads[i](x, context)` | the head at index i: (B, T, D) to (B, T, D) |
+# | `model.heads.parents[i]` | what the head at index i reads: -1 is the trunk, j the head at index j |
+# | `model.unembed(x, i)` | final norm and unembedding of the head at index i: (..., D) to (..., V) |
 #
 # A function that computes the loss of one head from its latent will serve you in the first three questions. It is given, so that you can think about the backward:
 
@@ -42,7 +42,7 @@ def head_loss(model, latent, k, targets):
 # %% [markdown]
 # ## A3.1 The naive way
 #
-# *4 points · difficulty ●●○○○ · about 20 minutes · about 10 lines*
+# *4 points · difficulty ●●○○○ · about 20 minutes · about 8 lines*
 #
 # A *step* runs the model, adds the gradient of the **sum of the heads' mean losses** to every parameter's `.grad`, and returns the n losses, detached. `.grad` may hold something from earlier micro-batches: add to it. (The optimizer is not part of the step.)
 #
@@ -107,9 +107,9 @@ peaks(naive_step)
 # %% [markdown]
 # ## A3.2 One head at a time
 #
-# *6 points · difficulty ●●●○○ · about 40 minutes · about 14 lines*
+# *6 points · difficulty ●●●○○ · about 25 minutes · about 11 lines*
 #
-# The same step, for **parallel** heads, with the logits of one head alive at a time (the paper's Fig 2). Losses and gradients must be the same. The check allows the logits of about six heads (a softmax and its gradient need room too) and runs a model with eight. No part of the model may run forward or back more than once.
+# The same step, for **parallel** heads, with the logits of one head alive at a time (the paper's Fig 2). Losses and gradients must be the same. The check allows the logits of about six heads (a softmax and its gradient need room too) and runs a model with eight. No part of the model may run forward or back more than once. Section 4 of the notebook has these lines; write them from what you remember of the idea, and look when you are stuck.
 #
 # <details><summary><b>Hint 1</b></summary>
 #
@@ -152,14 +152,14 @@ peaks(efficient_step)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A3.2.** The detached copy is where n backwards end and one begins.
 #
-# *Usual mistakes.* Without the last line heads learn and the trunk does not; nothing fails. A fresh copy in every turn of the loop: only the last head's gradient reaches the trunk. No copy at all and `retain_graph=True`: the right gradient, n backwards through the trunk. A list of logits, or of losses with their history under `retain_graph`: the right gradient, the naive memory. Activation checkpointing: little memory, every head twice.
+# *Usual mistakes.* Without the last line heads learn and the trunk does not; nothing fails. A fresh copy in every turn of the loop: only the last head's gradient reaches the trunk. No copy at all and `retain_graph=True`: the right gradient, n backwards through the trunk. No `requires_grad_()`: the copy gathers nothing. A list of logits, or of losses with their history under `retain_graph`: the right gradient, the naive memory. Activation checkpointing: little memory, every head twice.
 
 # %% [markdown]
 # ## A3.3 Any tree
 #
 # *6 points · difficulty ●●●●● · about 45 minutes · about 22 lines*
 #
-# Now a head may read another head (Fig S11): what head k reads stands in `model.heads.parents[k - 1]`. The same promise: equal losses and gradients, one head's logits at a time, nothing twice. In a chain the *activations* of its heads stay alive together, they must; their logits need not.
+# Now a head may read another head (Fig S11): what the head at index k reads stands in `model.heads.parents[k]`. The same promise: equal losses and gradients, one head's logits at a time, nothing twice. In a chain the *activations* of its heads stay alive together, they must; their logits need not.
 #
 # Each head has **two** kinds of gradient to wait for before it can go back: from its own loss, and from the heads that read it. A head without any target may still be read by others.
 #
@@ -213,7 +213,7 @@ grading.check("A3.3", tree_step, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A3.3.** A post-order walk. Own loss and children may change places, if each ends its backward at the leaf; the head's own backward comes last.
 #
-# *Usual mistakes.* Going back through a head before its children have left their gradients: they are lost. Computing the own loss first and keeping its graph until the children are done: the chain's logits are all alive. Leaving out a head without targets together with its children.
+# *Usual mistakes.* Going back through a head before its children have left their gradients: they are lost. Computing the own loss first and keeping its graph until the children are done: the chain's logits are all alive. Leaving out a head without targets together with its children. `parents[k - 1]` with an index k. Losses in the order of the walk.
 
 # %% [markdown]
 # ## A3.4 Chunks of tokens
@@ -222,7 +222,7 @@ grading.check("A3.3", tree_step, hidden=True)
 #
 # One head's logits still grow with the batch: R rows of V numbers. The loss of a row does not need the other rows, so take `chunk` rows at a time.
 #
-# `latent` is a head's detached output, (B, T, D), a leaf with a `.grad` that is there already. `targets` (B, T) are this head's. Add the gradient of `scale` · (sum of the losses) to `latent.grad` and to the weights' `.grad`, and return the sum of the losses (without `scale`), detached, as a number of shape (). The last chunk may be shorter; a chunk may have no target at all.
+# `latent` is a head's detached output, (B, T, D), a leaf with a `.grad` that is there already. `targets` (B, T) are this head's. Add the gradient of `scale` · (sum of the losses) to `latent.grad` and to the weights' `.grad`, and return the sum of the losses (without `scale`), detached, as a tensor of shape () and of the latent's dtype. The last chunk may be shorter; a chunk may have no target at all.
 #
 # <details><summary><b>Hint 1</b></summary>
 #
@@ -263,7 +263,7 @@ grading.check("A3.4", chunked_loss, hidden=True)
 # %% [markdown] tags=["staff"]
 # **Worked solution of A3.4.** What A3.2 does over heads, over rows.
 #
-# *Usual mistakes.* Logits of all rows, cut afterwards. Adding up the chunks' losses and going back once: all graphs wait. `reduction="mean"`, which divides by the chunk's own count and is NaN for a chunk without targets. `R // chunk` chunks: the rest is lost. Forgetting `scale`, or returning the scaled sum.
+# *Usual mistakes.* Logits of all rows, cut afterwards. Adding up the chunks' losses and going back once: all graphs wait. `reduction="mean"`, which divides by the chunk's own count and is NaN for a chunk without targets. `R // chunk` chunks: the rest is lost. Forgetting `scale`, or returning the scaled sum. `chunk` positions of every text instead of `chunk` rows.
 
 # %% [markdown]
 # ## To take with you

@@ -3,13 +3,13 @@
 #
 # **After this assignment you can** verify a line of drafts, run blocks of tokens over a key/value cache, write the whole of greedy self-speculative decoding for one text and for a batch, and show that it writes the same text as plain decoding in fewer forwards.
 #
-# *20 points, about two and three quarter hours. A laptop is enough, nothing here trains. Read notebook 05 first. Nothing from A1 to A3 is needed: the model is the package's own. A4.3 to A4.5 call your functions from the questions before them.*
+# *20 points, about three hours. A laptop is enough, nothing here trains. Read notebook 05 first. Nothing from A1 to A3 is needed: the model is the package's own. A4.3 to A4.5 call your functions from the questions before them.*
 #
 # **How it works.** You write five functions. Under each stands a check: it runs in a few seconds and says what is wrong, in the order value, subtle cases, resources. It compares with forwards over whole texts without any cache, in float64, where "the same text" has no exceptions; its models are random and so loud that every token of the context matters; and it counts the forwards. The score comes from the same checks on cases that you do not see. A question counts in full or not at all.
 #
 # **What you may use:** torch, Python, and the pieces in the tables below. The package's own decoding refuses to run while a check is at work. **What is taken over** when your notebook is graded: your functions, and the functions, classes, imports and assigned names that they use.
 #
-# **Letters:** `B` rows, `T` tokens of a forward, `S` slots of a cache, `D` width, `V` vocabulary, `n` future tokens. Head k = 1 is the next token and stands at index k-1 = 0. A **block** has k = n tokens: the last committed token and k-1 drafts.
+# **Letters:** `B` rows, `T` tokens of a forward, `S` slots of a cache, `D` width, `V` vocabulary, `n` future tokens (`model.cfg.n_future`). Head k = 1 is the next token and stands at index k-1 = 0. A **block** has k = n tokens: the last committed token and k-1 drafts.
 
 # %%
 import torch
@@ -194,7 +194,7 @@ grading.check("A4.3", speculative_step, hidden=True)
 #
 # From a prompt (a list of ids) write `count` new tokens, or fewer: a stop id ends the text and is its last token, *wherever in an accepted run it comes*. The prompt's own forward gives the first new token and the first drafts; each further forward is one step. Return the new tokens, and the number of forwards **after** the prompt's.
 #
-# The text must be the one of plain greedy decoding. The check counts: not one forward more than the drafts allow. Prompt and text together have at most `model.cfg.max_seq_len` tokens; the last block may look up to k places further, so the caches need `len(prompt) + count + k` slots.
+# The text must be the one of plain greedy decoding. The check counts: not one forward more than the drafts allow, and none behind a stop id. Prompt and text together have at most `model.cfg.max_seq_len` tokens; the last block may look up to k places further, so the caches need `len(prompt) + count + k` slots.
 #
 # <details><summary><b>Hint 1</b></summary>
 #
@@ -258,7 +258,7 @@ on_a_trained_model()
 # %% [markdown]
 # ## A4.5 A batch
 #
-# *4 points · difficulty ●●●●● · about 45 minutes · about 22 lines*
+# *4 points · difficulty ●●●●● · about 60 minutes · about 24 lines*
 #
 # The same for several prompts of different lengths, with one forward for all rows. Rows keep different numbers of drafts, so they soon stand at different positions; some end before others. A row that has ended stays where it is and its text does not change; the others must not wait for it, nor for the row that keeps the fewest drafts. Return a list of lists. The check allows the prompt's forward and as many steps as the slowest row needs alone.
 #

@@ -614,6 +614,26 @@ def efficient_step(model, tokens, targets):
 from mtp_edu import forward_backward as efficient_step
 
 
+# %% wrong: A3.2 | losses and gradient | nothing has gathered there
+def head_loss(model, latent, k, targets):
+    own = targets[..., k].flatten()
+    total = F.cross_entropy(model.unembed(latent, k).flatten(0, 1), own, reduction="sum")
+    return total / (own != -100).sum().clamp(min=1)
+
+
+def efficient_step(model, tokens, targets):
+    c = model.context(tokens)
+    z = model.trunk(model.embedding(tokens), c)
+    leaf = z.detach()
+    losses = []
+    for k in range(targets.shape[2]):
+        loss = head_loss(model, model.heads[k](leaf, c), k, targets)
+        loss.backward()
+        losses.append(loss.detach())
+    z.backward(leaf.grad)
+    return torch.stack(losses)
+
+
 # %% wrong: A3.3 | chains | every head reads the trunk; here some read another head
 def tree_step(model, tokens, targets):
     c = model.context(tokens)
@@ -676,6 +696,184 @@ def tree_step(model, tokens, targets):
     z = model.trunk(model.embedding(tokens), c)
     leaf = z.detach().requires_grad_()
     for k in range(len(losses)):
+        if model.heads.parents[k] == -1:
+            visit(k, leaf)
+    z.backward(leaf.grad)
+    return torch.stack(losses)
+
+
+# %% wrong: A3.3 | chains | parents is read one place too early
+def head_loss(model, latent, k, targets):
+    own = targets[..., k].flatten()
+    total = F.cross_entropy(model.unembed(latent, k).flatten(0, 1), own, reduction="sum")
+    return total / (own != -100).sum().clamp(min=1)
+
+
+def tree_step(model, tokens, targets):
+    c, n, losses = model.context(tokens), targets.shape[2], [None] * targets.shape[2]
+
+    def visit(k, parent):
+        out = model.heads[k](parent, c)
+        leaf = out.detach().requires_grad_()
+        for child in range(n):
+            if model.heads.parents[child - 1] == k:
+                visit(child, leaf)
+        loss = head_loss(model, leaf, k, targets)
+        loss.backward()
+        losses[k] = loss.detach()
+        out.backward(leaf.grad)
+
+    z = model.trunk(model.embedding(tokens), c)
+    leaf = z.detach().requires_grad_()
+    for k in range(n):
+        if model.heads.parents[k - 1] == -1:
+            visit(k, leaf)
+    z.backward(leaf.grad)
+    return torch.stack(losses)
+
+
+# %% wrong: A3.3 | chains | each belongs to the index of its head
+def head_loss(model, latent, k, targets):
+    own = targets[..., k].flatten()
+    total = F.cross_entropy(model.unembed(latent, k).flatten(0, 1), own, reduction="sum")
+    return total / (own != -100).sum().clamp(min=1)
+
+
+def tree_step(model, tokens, targets):
+    c, n, losses = model.context(tokens), targets.shape[2], []
+
+    def visit(k, parent):
+        out = model.heads[k](parent, c)
+        leaf = out.detach().requires_grad_()
+        for child in range(n):
+            if model.heads.parents[child] == k:
+                visit(child, leaf)
+        loss = head_loss(model, leaf, k, targets)
+        loss.backward()
+        losses.append(loss.detach())
+        out.backward(leaf.grad)
+
+    z = model.trunk(model.embedding(tokens), c)
+    leaf = z.detach().requires_grad_()
+    for k in range(n):
+        if model.heads.parents[k] == -1:
+            visit(k, leaf)
+    z.backward(leaf.grad)
+    return torch.stack(losses)
+
+
+# %% wrong: A3.3 | a head without a target | and with it the heads that read it
+def head_loss(model, latent, k, targets):
+    own = targets[..., k].flatten()
+    total = F.cross_entropy(model.unembed(latent, k).flatten(0, 1), own, reduction="sum")
+    return total / (own != -100).sum().clamp(min=1)
+
+
+def tree_step(model, tokens, targets):
+    c, n, losses = model.context(tokens), targets.shape[2], [torch.zeros((), dtype=torch.float64)] * targets.shape[2]
+
+    def visit(k, parent):
+        if (targets[..., k] == -100).all():
+            return
+        out = model.heads[k](parent, c)
+        leaf = out.detach().requires_grad_()
+        for child in range(n):
+            if model.heads.parents[child] == k:
+                visit(child, leaf)
+        loss = head_loss(model, leaf, k, targets)
+        loss.backward()
+        losses[k] = loss.detach()
+        out.backward(leaf.grad)
+
+    z = model.trunk(model.embedding(tokens), c)
+    leaf = z.detach().requires_grad_()
+    for k in range(n):
+        if model.heads.parents[k] == -1:
+            visit(k, leaf)
+    z.backward(leaf.grad)
+    return torch.stack(losses)
+
+
+# %% wrong: A3.3 | parallel heads | nothing has gathered there
+def head_loss(model, latent, k, targets):
+    own = targets[..., k].flatten()
+    total = F.cross_entropy(model.unembed(latent, k).flatten(0, 1), own, reduction="sum")
+    return total / (own != -100).sum().clamp(min=1)
+
+
+def tree_step(model, tokens, targets):
+    c, n, losses = model.context(tokens), targets.shape[2], [None] * targets.shape[2]
+
+    def visit(k, parent):
+        out = model.heads[k](parent, c)
+        leaf = out.detach().requires_grad_()
+        for child in range(n):
+            if model.heads.parents[child] == k:
+                visit(child, leaf)
+        loss = head_loss(model, out, k, targets)
+        loss.backward()
+        losses[k] = loss.detach()
+        out.backward(leaf.grad)
+
+    z = model.trunk(model.embedding(tokens), c)
+    leaf = z.detach().requires_grad_()
+    for k in range(n):
+        if model.heads.parents[k] == -1:
+            visit(k, leaf)
+    z.backward(leaf.grad)
+    return torch.stack(losses)
+
+
+# %% wrong: A3.3 | parallel heads | each head reads the one before it
+def head_loss(model, latent, k, targets):
+    own = targets[..., k].flatten()
+    total = F.cross_entropy(model.unembed(latent, k).flatten(0, 1), own, reduction="sum")
+    return total / (own != -100).sum().clamp(min=1)
+
+
+def tree_step(model, tokens, targets):
+    c, n = model.context(tokens), targets.shape[2]
+    outs = [model.trunk(model.embedding(tokens), c)]
+    copies = [outs[0].detach().requires_grad_()]
+    for k in range(n):
+        outs.append(model.heads[k](copies[-1], c))
+        copies.append(outs[-1].detach().requires_grad_())
+    losses = [None] * n
+    for k in reversed(range(n)):
+        loss = head_loss(model, copies[k + 1], k, targets)
+        loss.backward()
+        losses[k] = loss.detach()
+        outs[k + 1].backward(copies[k + 1].grad)
+    outs[0].backward(copies[0].grad)
+    return torch.stack(losses)
+
+
+# %% wrong: A3.3 | memory | both gradients must meet first
+def head_loss(model, latent, k, targets):
+    own = targets[..., k].flatten()
+    total = F.cross_entropy(model.unembed(latent, k).flatten(0, 1), own, reduction="sum")
+    return total / (own != -100).sum().clamp(min=1)
+
+
+def tree_step(model, tokens, targets):
+    c, n, losses = model.context(tokens), targets.shape[2], [None] * targets.shape[2]
+
+    def visit(k, parent):
+        out = model.heads[k](parent, c)
+        loss = head_loss(model, out, k, targets)
+        loss.backward(retain_graph=True)
+        losses[k] = loss.detach()
+        del loss
+        leaf = out.detach().requires_grad_()
+        for child in range(n):
+            if model.heads.parents[child] == k:
+                visit(child, leaf)
+        if leaf.grad is not None:
+            out.backward(leaf.grad)
+
+    z = model.trunk(model.embedding(tokens), c)
+    leaf = z.detach().requires_grad_()
+    for k in range(n):
         if model.heads.parents[k] == -1:
             visit(k, leaf)
     z.backward(leaf.grad)
@@ -753,3 +951,41 @@ def chunked_loss(model, latent, targets, head, scale, chunk):
     loss = F.cross_entropy(logits, own, reduction="sum")
     (scale * loss).backward()
     return loss.detach()
+
+
+# %% wrong: A3.4 | one chunk | `head` is an index already
+def chunked_loss(model, latent, targets, head, scale, chunk):
+    rows, own = latent.detach().flatten(0, 1), targets.flatten()
+    total = torch.zeros((), dtype=latent.dtype)
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk].requires_grad_()
+        loss = F.cross_entropy(model.unembed(part, head - 1), own[start : start + chunk], reduction="sum")
+        (scale * loss).backward()
+        latent.grad.flatten(0, 1)[start : start + chunk] += part.grad
+        total += loss.detach()
+    return total
+
+
+# %% wrong: A3.4 | one chunk | nothing has gathered there
+def chunked_loss(model, latent, targets, head, scale, chunk):
+    rows, own = latent.detach().flatten(0, 1), targets.flatten()
+    total = torch.zeros((), dtype=latent.dtype)
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk]
+        loss = F.cross_entropy(model.unembed(part, head), own[start : start + chunk], reduction="sum")
+        (scale * loss).backward()
+        latent.grad.flatten(0, 1)[start : start + chunk] += part.grad
+        total += loss.detach()
+    return total
+
+
+# %% wrong: A3.4 | memory | the chunks are cut along T
+def chunked_loss(model, latent, targets, head, scale, chunk):
+    total = torch.zeros((), dtype=latent.dtype)
+    for start in range(0, latent.shape[1], chunk):
+        some = slice(start, start + chunk)
+        logits = model.unembed(latent[:, some], head).flatten(0, 1)
+        loss = F.cross_entropy(logits, targets[:, some].flatten(), reduction="sum")
+        (scale * loss).backward()
+        total += loss.detach()
+    return total

@@ -509,6 +509,28 @@ def accept(drafts, verdicts):
     return kept, verdicts[: kept + 1]
 
 
+# %% wrong: A4.1 | a draft is refused | all drafts that agree are counted
+def accept(drafts, verdicts):
+    kept = sum(draft == verdict for draft, verdict in zip(drafts, verdicts))
+    return kept, verdicts[: kept + 1]
+
+
+# %% wrong: A4.1 | all drafts are kept | the count runs past the last of them
+def accept(drafts, verdicts):
+    kept = 0
+    while drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+# %% wrong: A4.1 | all drafts are kept | one draft too few
+def accept(drafts, verdicts):
+    for kept in range(len(drafts)):
+        if drafts[kept] != verdicts[kept]:
+            break
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
 # %% wrong: A4.2 | a block behind it | the block does not see the text before it
 from mtp_edu.trunk import Context, KVCache
 
@@ -660,6 +682,141 @@ def run_block(model, caches, tokens, start):
     decoder = BlockDecoder(model, model.cfg.n_future, len(tokens), caches[0][0].keys.shape[2])
     decoder.trunk_caches, decoder.head_caches = caches
     return decoder.latents(tokens, start[:, None] + torch.arange(tokens.shape[1]))
+
+
+# %% wrong: A4.2 | a prompt | it lacks slots and mask
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = model.context(tokens)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | a prompt | a token does not see itself
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots < positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | a prompt | the mask is the wrong way round
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots > positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | a prompt | see what its first one sees
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= start[:, None, None])[:, None].expand(-1, 1, tokens.shape[1], -1)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | rows at different positions | the mask has shape
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = slots <= positions[..., None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | a prompt | it is added to the scores
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None].double()  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | a block behind it | the trunk is not given its caches
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | a block behind it | keys and values go to other slots
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions - start[:, None], mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+# %% wrong: A4.2 | rows at different positions | all rows stand at row 0's position
+from mtp_edu.trunk import Context
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = (start[0] + torch.arange(tokens.shape[1])).expand(tokens.shape)  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
 
 
 # %% wrong: A4.3 | tokens and next block | the next drafts are taken from the end of the block
@@ -846,6 +1003,161 @@ def speculative_step(model, caches, block, start):
     verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
     kept, tokens = accept(block[1:], verdicts.tolist())
     latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+# %% wrong: A4.3 | an unembedding for each head | read through head 1's unembedding
+from mtp_edu.trunk import Context
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[1:], verdicts.tolist())
+    following = [int(model.unembed(x[0, kept], 0).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+# %% wrong: A4.3 | tokens and next block | always taken from the block's first place
+from mtp_edu.trunk import Context
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[1:], verdicts.tolist())
+    following = [int(model.unembed(x[0, 0], i).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+# %% wrong: A4.3 | tokens and next block | the next block is taken one place too early
+from mtp_edu.trunk import Context
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[1:], verdicts.tolist())
+    following = [int(model.unembed(x[0, kept - 1], i).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+# %% wrong: A4.3 | tokens and next block | is given the whole block
+from mtp_edu.trunk import Context
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[:-1], verdicts.tolist())
+    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+# %% wrong: A4.3 | tokens and next block | the block's first token stands at `start`
+from mtp_edu.trunk import Context
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start + 1]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[1:], verdicts.tolist())
     following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
     return tokens, following
 
@@ -1308,6 +1620,175 @@ def generate(model, prompt, count, stop_ids=()):
     return out.tokens, out.forwards
 
 
+# %% wrong: A4.4 | the same text as plain decoding | the caches have too few slots
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[1:], verdicts.tolist())
+    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+@torch.no_grad()
+def generate(model, prompt, count, stop_ids=()):
+    caches = empty_caches(model, 1, len(prompt) + count)
+    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
+    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
+    tokens, forwards = block[:1], 0
+    while len(tokens) < count and tokens[-1] not in stop_ids:
+        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
+        forwards += 1
+        for token in new:
+            tokens.append(token)
+            if token in stop_ids or len(tokens) == count:
+                break
+    return tokens, forwards
+
+
+# %% wrong: A4.4 | stop ids | the first new token, which is a stop id already
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[1:], verdicts.tolist())
+    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+@torch.no_grad()
+def generate(model, prompt, count, stop_ids=()):
+    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
+    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
+    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
+    tokens, forwards = block[:1], 0
+    while len(tokens) < count and (forwards == 0 or tokens[-1] not in stop_ids):
+        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
+        forwards += 1
+        for token in new:
+            tokens.append(token)
+            if token in stop_ids or len(tokens) == count:
+                break
+    return tokens, forwards
+
+
+# %% wrong: A4.4 | no more forwards than needed | cut at the stop id afterwards
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def speculative_step(model, caches, block, start):
+    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
+    kept, tokens = accept(block[1:], verdicts.tolist())
+    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+    return tokens, following
+
+
+@torch.no_grad()
+def generate(model, prompt, count, stop_ids=()):
+    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
+    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
+    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
+    tokens, forwards = block[:1], 0
+    while len(tokens) < count and True:
+        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
+        forwards += 1
+        for token in new:
+            tokens.append(token)
+            if len(tokens) == count:
+                break
+    ends = [i for i, token in enumerate(tokens) if token in stop_ids]
+    return tokens[: ends[0] + 1] if ends else tokens, forwards
+
+
 # %% wrong: A4.5 | a row that ends first | a finished row goes on
 from mtp_edu.trunk import Context, KVCache
 
@@ -1671,6 +2152,313 @@ def generate_batch(model, prompts, count, stop_ids=()):
                     text.append(token)
         if not any(unfinished(text) for text in texts):
             return texts
+        start = lengths + torch.tensor([len(text) - 1 for text in texts])
+        latents = run_block(model, caches, block, start)
+        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
+        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
+        block = blocks(latents, torch.tensor(kept))
+
+
+# %% wrong: A4.5 | rows of different lengths | the prompts are padded on the left
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def generate_batch(model, prompts, count, stop_ids=()):
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    longest, rows = int(lengths.max()), torch.arange(len(prompts))
+    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
+    texts = [[] for _ in prompts]
+
+    def unfinished(text):
+        return not text or (len(text) < count and text[-1] not in stop_ids)
+
+    def blocks(latents, places):
+        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
+
+    padded = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])  # (B, P)
+    block = blocks(
+        run_block(model, caches, padded, torch.zeros_like(lengths)), torch.full_like(lengths, longest - 1)
+    )  # (B, k)
+    new = block[:, :1].tolist()
+    while True:
+        for text, tokens in zip(texts, new):
+            for token in tokens:
+                if unfinished(text):
+                    text.append(token)
+        if not any(unfinished(text) for text in texts):
+            return texts
+        start = longest + torch.tensor([len(text) - 1 for text in texts])
+        latents = run_block(model, caches, block, start)
+        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
+        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
+        block = blocks(latents, torch.tensor(kept))
+
+
+# %% wrong: A4.5 | rows of different lengths | all rows end with the first
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def generate_batch(model, prompts, count, stop_ids=()):
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    longest, rows = int(lengths.max()), torch.arange(len(prompts))
+    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
+    texts = [[] for _ in prompts]
+
+    def unfinished(text):
+        return not text or (len(text) < count and text[-1] not in stop_ids)
+
+    def blocks(latents, places):
+        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
+
+    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
+    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+    new = block[:, :1].tolist()
+    while True:
+        for text, tokens in zip(texts, new):
+            for token in tokens:
+                if unfinished(text):
+                    text.append(token)
+        if not all(unfinished(text) for text in texts):
+            return texts
+        start = lengths + torch.tensor([len(text) - 1 for text in texts])
+        latents = run_block(model, caches, block, start)
+        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
+        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
+        block = blocks(latents, torch.tensor(kept))
+
+
+# %% wrong: A4.5 | rows of different lengths | several rows are one list
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def generate_batch(model, prompts, count, stop_ids=()):
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    longest, rows = int(lengths.max()), torch.arange(len(prompts))
+    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
+    texts = [[]] * len(prompts)
+
+    def unfinished(text):
+        return not text or (len(text) < count and text[-1] not in stop_ids)
+
+    def blocks(latents, places):
+        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
+
+    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
+    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+    new = block[:, :1].tolist()
+    while True:
+        for text, tokens in zip(texts, new):
+            for token in tokens:
+                if unfinished(text):
+                    text.append(token)
+        if not any(unfinished(text) for text in texts):
+            return texts
+        start = lengths + torch.tensor([len(text) - 1 for text in texts])
+        latents = run_block(model, caches, block, start)
+        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
+        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
+        block = blocks(latents, torch.tensor(kept))
+
+
+# %% wrong: A4.5 | rows of different lengths | until its positions leave the cache
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def generate_batch(model, prompts, count, stop_ids=()):
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    longest, rows = int(lengths.max()), torch.arange(len(prompts))
+    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
+    texts = [[] for _ in prompts]
+
+    def unfinished(text):
+        return not text or (len(text) < count and text[-1] not in stop_ids)
+
+    def blocks(latents, places):
+        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
+
+    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
+    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+    new = block[:, :1].tolist()
+    while True:
+        for text, tokens in zip(texts, new):
+            for token in tokens:
+                text.append(token)
+        if not any(unfinished(text) for text in texts):
+            return [text[:count] for text in texts]
+        start = lengths + torch.tensor([len(text) - 1 for text in texts])
+        latents = run_block(model, caches, block, start)
+        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
+        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
+        block = blocks(latents, torch.tensor(kept))
+
+
+# %% wrong: A4.5 | no more forwards than the slowest row needs | cut at the stop id afterwards
+from mtp_edu.trunk import Context, KVCache
+
+
+def empty_caches(model, rows, places):
+
+    def layers(depth):
+        weight = model.norm.weight
+        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
+
+    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
+
+
+def accept(drafts, verdicts):
+    kept = 0
+    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+        kept += 1
+    return kept, [*drafts[:kept], verdicts[kept]]
+
+
+@torch.no_grad()
+def run_block(model, caches, tokens, start):
+    trunk_caches, head_caches = caches
+    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
+    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+    context = Context(model.rope_at(positions), positions, mask)
+    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+    return model.heads(z, context, range(model.cfg.n_future), head_caches)
+
+
+@torch.no_grad()
+def generate_batch(model, prompts, count, stop_ids=()):
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    longest, rows = int(lengths.max()), torch.arange(len(prompts))
+    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
+    texts = [[] for _ in prompts]
+
+    def unfinished(text):
+        return not text or (len(text) < count)
+
+    def blocks(latents, places):
+        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
+
+    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
+    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+    new = block[:, :1].tolist()
+    while True:
+        for text, tokens in zip(texts, new):
+            for token in tokens:
+                if unfinished(text):
+                    text.append(token)
+        if not any(unfinished(text) for text in texts):
+            ends = [[i + 1 for i, token in enumerate(text) if token in stop_ids] for text in texts]
+            return [text[: end[0]] if end else text for text, end in zip(texts, ends)]
         start = lengths + torch.tensor([len(text) - 1 for text in texts])
         latents = run_block(model, caches, block, start)
         verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
