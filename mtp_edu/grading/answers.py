@@ -2,7 +2,8 @@
 
 Right ones must pass. Wrong ones must fail the check meant for them, with a message that names that mistake and not
 another. A file is Python in cells: `# %% right: STYLE` holds all functions of the assignment,
-`# %% wrong: QUESTION | CHECK | WORDS` holds one that must fail in CHECK with a message that says WORDS.
+`# %% wrong: QUESTION | CHECK | WORDS` holds one that must fail in CHECK with a message that says WORDS. A wrong one may
+be a right one with a slip: `# as STYLE, but`, and then the lines that differ, `# - old` and `# + new`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from mtp_edu.grading.score import run_source
 from mtp_edu.grading.submission import Submission
 
 ANSWERS = course.ROOT / "tests" / "grading" / "answers"
+STAFF = "the staff's solution"
+SLIP = re.compile(r"^# as (.*), but$", re.MULTILINE)
+EDIT = re.compile(r"^# ([-+])(?: (.*))?$", re.MULTILINE)
 CELL = re.compile(r"^# %% (right|wrong): (.*)$", re.MULTILINE)
 IMPORTS = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"  # as in every released notebook
 
@@ -37,15 +41,37 @@ def read(assignment: str, folder: Path = ANSWERS) -> list[Answer]:
     """All answers to an assignment, the staff's own solution first."""
     solution = (course.SOURCES / f"{course.name_of(assignment)}.py").read_text(encoding="utf-8")
     questions = tuple(course.questions_of(assignment))
-    found = [Answer("the staff's solution", solution, questions)]
+    found = [Answer(STAFF, solution, questions)]
     parts = CELL.split((folder / f"{assignment}.py").read_text(encoding="utf-8"))[1:]
     for kind, title, source in zip(parts[::3], parts[1::3], parts[2::3]):
         if kind == "right":
             found.append(Answer(title, source, questions))
         else:
             question, check, words = title.split(" | ")
+            if slip := SLIP.search(source):
+                right = next(answer.source for answer in found if answer.name == slip[1])
+                source = with_slip(Submission.of([right]).source_of(find(question).function), source)
             found.append(Answer(words, IMPORTS + source, (question,), check, words))
     return found
+
+
+def with_slip(right: str, slip: str) -> str:
+    """A right function with a slip's new lines in place of old ones. Raises ValueError for old lines that do not stand in
+    it exactly once."""
+    hunks: list[tuple[list[str], list[str]]] = []  # (old lines, new lines)
+    before = "+"
+    for sign, line in EDIT.findall(slip):
+        if (before, sign) == ("+", "-"):
+            hunks.append(([], []))
+        hunks[-1][sign == "+"].append(line)
+        before = sign
+    lines = right.splitlines()
+    for old, new in hunks:
+        found = [i for i in range(len(lines)) if lines[i : i + len(old)] == old]
+        if len(found) != 1:
+            raise ValueError(f"stands {len(found)} times in the right answer, and not once: {old}")
+        lines[found[0] : found[0] + len(old)] = new
+    return "\n".join(lines) + "\n"
 
 
 def messages(answer: Answer, seeds: list[str]) -> Iterator[tuple[str, str]]:

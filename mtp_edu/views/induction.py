@@ -185,10 +185,11 @@ def by_share(content: Mapping) -> Figure:
         text = "share of stories with names of two tokens"
         finish(left, f"{size}, {million(of_size[0]['tokens'])} tokens, {seed_count(of_size, content)}", text, _ACCURACY)
         finish(right, f"{size}, less the mean of n = 1", text, "accuracy − that of n = 1")
-        left.set_ylim(bottom=0)
+        left.set_ylim(-0.03, 1.05)
         _verdicts(right, [[row for row in of_size if row["share"] == share] for share in shares])
     key(fig, numbers, loc="outside upper left", ncols=8)
-    footnote(fig, "Dots are runs, bars 95 % intervals (right: Welch's). With 0 inside, these runs show no difference.")
+    small = "Dots are runs, bars 95 % intervals (left: cut at 0 and 1; right: Welch's)."
+    footnote(fig, f"{small} With 0 inside, these runs show no difference.")
     fig.set_label("Induction accuracy less that of n = 1: " + ("; ".join(words) or "n = 1 alone"))
     return fig
 

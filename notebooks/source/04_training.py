@@ -267,21 +267,6 @@ print(f"held-out text was best in epoch {best.step / per_epoch:.1f} of {measured
 #
 # More epochs help both. The gain of $n = 4$ shrinks from +3.8 to +2.4 on MBPP, from +1.2 to nothing on HumanEval, and on APPS $n = 4$ loses both times. The paper says that the advantage is kept with several epochs; its own columns say it more softly. And each cell is one model, without a spread.
 #
-# At our size, with three seeds and intervals (`mtp-edu run scaling --parts epochs`): the same number of tokens, seen once, four times or sixteen times.
-
-# %%
-def stored_picture(draw):
-    """A picture of the stored experiment, or None with a word on how to make it."""
-    path = data_dir() / "results" / "scaling_cpu.json"
-    try:
-        return draw(json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError) as problem:
-        print(f"Not stored yet ({problem}). `mtp-edu run scaling` in a terminal makes it.")
-
-
-stored_picture(scaling.by_epochs)
-
-# %% [markdown]
 # ## 6. n = 1 against n = 4: equal in what?
 #
 # A comparison is fair *in something*. At equal parameters (the paper moves $n - 1$ layers from the trunk into the heads) it can still be fair in text or in time, and not in both: each head makes its own pass through the unembedding.
@@ -357,18 +342,14 @@ run_curves(runs)
 # One run of each is an anecdote. The same question with several sizes, seeds and intervals is an experiment of the package, `mtp-edu run scaling`:
 
 # %%
-stored_picture(scaling.by_size)
+stored = data_dir() / "results" / "scaling_cpu.json"
+content = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else None
+if content is None:
+    print("The experiment has not been stored yet. `mtp-edu run scaling` in a terminal makes it.")
+content and scaling.by_size(content)
 
 # %%
-stored_picture(scaling.by_cost)
-
-# %% [markdown]
-# Others have trained small models with several heads and lost less: they switch the heads on one after the other, or let their weights fall. The same experiment tries that too.
-#
-# > **Predict:** which of these comes closest to $n = 1$? And what does it pay with?
-
-# %%
-stored_picture(scaling.by_weights)
+content and scaling.by_cost(content)
 
 # %% [markdown]
 # ## 7. Before a long run: what will it take?

@@ -38,3 +38,14 @@ def test_the_table_notices_a_check_that_lets_a_wrong_answer_pass_and_one_that_na
     assert "names another mistake" in answers.problem(wrong, [answers.Answer("", "", (), "x", "Likely")])
     fails = answers.Answer("", wrong.source, wrong.questions)
     assert "a right answer fails" in answers.problem(fails, [])
+
+
+def test_a_slip_changes_its_lines_and_no_others():
+    right = "def f(x):\n    y = x + 1\n    return y"
+    slip = "# -     y = x + 1\n# +     y = x - 1\n# +     y = 2 * y\n# -     return y\n# +\n# +     return x\n"
+    assert answers.with_slip(right, slip).strip() == "def f(x):\n    y = x - 1\n    y = 2 * y\n\n    return x"
+    for old in ("    y = x + 2", "    y"):
+        with pytest.raises(ValueError, match="stands 0 times"):
+            answers.with_slip(right, f"# - {old}\n# + z\n")
+    with pytest.raises(ValueError, match="stands 2 times"):
+        answers.with_slip(f"{right}\n    return y", "# -     return y\n")

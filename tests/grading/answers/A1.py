@@ -300,13 +300,11 @@ def n_token_loss(logits, targets, head_weights=None, target_counts=None):
 
 
 # %% wrong: A1.1 | head 1 is the next token | yours names t+k-1
-def future_targets(tokens, n):
-    B, L = tokens.shape
-    targets = torch.full((B, L, n), -100)
-    for k in range(min(n, L)):
-        targets[:, : L - k, k] = tokens[:, k:]
-    return targets
-
+# as the staff's solution, but
+# -     for k in range(1, min(n, L - 1) + 1):
+# -         targets[:, : L - k, k - 1] = tokens[:, k:]
+# +     for k in range(min(n, L)):
+# +         targets[:, : L - k, k] = tokens[:, k:]
 
 # %% wrong: A1.1 | head 1 is the next token | it wraps around
 def future_targets(tokens, n):
@@ -314,31 +312,21 @@ def future_targets(tokens, n):
 
 
 # %% wrong: A1.1 | head 1 is the next token | a token like any other
-def future_targets(tokens, n):
-    B, L = tokens.shape
-    targets = torch.zeros((B, L, n), dtype=torch.long)
-    for k in range(1, min(n, L - 1) + 1):
-        targets[:, : L - k, k - 1] = tokens[:, k:]
-    return targets
-
+# as the staff's solution, but
+# -     targets = torch.full((B, L, n), -100)
+# +     targets = torch.zeros((B, L, n), dtype=torch.long)
 
 # %% wrong: A1.1 | every head | the heads stand in reverse order
-def future_targets(tokens, n):
-    B, L = tokens.shape
-    targets = torch.full((B, L, n), -100)
-    for k in range(1, min(n, L - 1) + 1):
-        targets[:, : L - k, n - k] = tokens[:, k:]
-    return targets
-
+# as the staff's solution, but
+# -         targets[:, : L - k, k - 1] = tokens[:, k:]
+# +         targets[:, : L - k, n - k] = tokens[:, k:]
 
 # %% wrong: A1.1 | shape | the dimensions are in another order
-def future_targets(tokens, n):
-    B, L = tokens.shape
-    targets = torch.full((B, n, L), -100)
-    for k in range(1, min(n, L - 1) + 1):
-        targets[:, k - 1, : L - k] = tokens[:, k:]
-    return targets
-
+# as the staff's solution, but
+# -     targets = torch.full((B, L, n), -100)
+# +     targets = torch.full((B, n, L), -100)
+# -         targets[:, : L - k, k - 1] = tokens[:, k:]
+# +         targets[:, k - 1, : L - k] = tokens[:, k:]
 
 # %% wrong: A1.1 | shape | that is the answer; write your own
 from mtp_edu import future_targets
@@ -356,48 +344,41 @@ def future_targets(tokens, n):
 
 
 # %% wrong: A1.1 | shape | is not yours to change
-def future_targets(tokens, n):
-    B, L = tokens.shape
-    targets = torch.full((B, L, n), -100)
-    for k in range(1, min(n, L - 1) + 1):
-        targets[:, : L - k, k - 1] = tokens[:, k:]
-    tokens += 0
-    return targets
-
+# as the staff's solution, but
+# -         targets[:, : L - k, k - 1] = tokens[:, k:]
+# +         targets[:, : L - k, k - 1] = tokens[:, k:]
+# +     tokens += 0
 
 # %% wrong: A1.1 | head 1 is the next token | range(1, n) ends before n
-def future_targets(tokens, n):
-    B, L = tokens.shape
-    targets = torch.full((B, L, n), -100)
-    for k in range(1, n):
-        targets[:, :-k, k - 1] = tokens[:, k:]
-    return targets
-
+# as the staff's solution, but
+# -     for k in range(1, min(n, L - 1) + 1):
+# -         targets[:, : L - k, k - 1] = tokens[:, k:]
+# +     for k in range(1, n):
+# +         targets[:, :-k, k - 1] = tokens[:, k:]
 
 # %% wrong: A1.1 | head 1 is the next token | the shift goes the wrong way
-def future_targets(tokens, n):
-    B, L = tokens.shape
-    targets = torch.full((B, L, n), -100)
-    for k in range(1, n + 1):
-        targets[:, k:, k - 1] = tokens[:, :-k]
-    return targets
-
+# as the staff's solution, but
+# -     for k in range(1, min(n, L - 1) + 1):
+# -         targets[:, : L - k, k - 1] = tokens[:, k:]
+# +     for k in range(1, n + 1):
+# +         targets[:, k:, k - 1] = tokens[:, :-k]
 
 # %% wrong: A1.2 | which tokens belong together | it belongs to the one that it ends
-def document_ids(tokens, eos_id):
-    return (tokens == eos_id).cumsum(1)
-
+# as the staff's solution, but
+# -     ends = (tokens == eos_id).long()
+# -     return ends.cumsum(1) - ends
+# +     return (tokens == eos_id).cumsum(1)
 
 # %% wrong: A1.2 | which tokens belong together | cumsum over dimension 0
-def document_ids(tokens, eos_id):
-    ends = (tokens == eos_id).long()
-    return ends.cumsum(0) - ends
-
+# as the staff's solution, but
+# -     return ends.cumsum(1) - ends
+# +     return ends.cumsum(0) - ends
 
 # %% wrong: A1.2 | which tokens belong together | mark the ends only
-def document_ids(tokens, eos_id):
-    return (tokens == eos_id).long()
-
+# as the staff's solution, but
+# -     ends = (tokens == eos_id).long()
+# -     return ends.cumsum(1) - ends
+# +     return (tokens == eos_id).long()
 
 # %% wrong: A1.3 | document boundaries | targets leak across the boundary
 def masked_targets(tokens, n, document_ids=None, pad_mask=None):
@@ -545,14 +526,11 @@ def loss_per_head(logits, targets):
 
 
 # %% wrong: A1.4 | a head without any target | .item(), .detach() or torch.tensor
-def loss_per_head(logits, targets):
-    losses = []
-    for k in range(targets.shape[-1]):
-        own = targets[..., k].flatten()
-        total = F.cross_entropy(logits[:, :, k].flatten(0, 1), own, reduction="sum")
-        losses.append(total.item() / max(1, (own != -100).sum().item()))
-    return torch.tensor(losses)
-
+# as the staff's solution, but
+# -         losses.append(total / (own != -100).sum().clamp(min=1))
+# -     return torch.stack(losses)
+# +         losses.append(total.item() / max(1, (own != -100).sum().item()))
+# +     return torch.tensor(losses)
 
 # %% wrong: A1.4 | shape | there is no `return`
 def loss_per_head(logits, targets):
@@ -601,14 +579,11 @@ def n_token_loss(logits, targets, head_weights=None, target_counts=None):
 
 
 # %% wrong: A1.5 | micro-batches add up | target_counts is ignored
-def n_token_loss(logits, targets, head_weights=None, target_counts=None):
-    loss = 0
-    for k in range(targets.shape[-1]):
-        own = targets[..., k].flatten()
-        total = F.cross_entropy(logits[:, :, k].flatten(0, 1), own, reduction="sum")
-        loss = loss + (head_weights[k] if head_weights else 1) * total / max(1, (own != -100).sum())
-    return loss
-
+# as the staff's solution, but
+# -         count = (own != -100).sum() if target_counts is None else target_counts[k]
+# -         weight = 1.0 if head_weights is None else head_weights[k]
+# -         loss = loss + weight * total / max(1, count)
+# +         loss = loss + (head_weights[k] if head_weights else 1) * total / max(1, (own != -100).sum())
 
 # %% wrong: A1.5 | micro-batches add up | divided twice
 def n_token_loss(logits, targets, head_weights=None, target_counts=None):
@@ -644,11 +619,7 @@ def n_token_loss(logits, targets, head_weights=None, target_counts=None):
 
 
 # %% wrong: A1.5 | a head without any target | a head without a target adds 0
-def n_token_loss(logits, targets, head_weights=None, target_counts=None):
-    loss = 0
-    for k in range(targets.shape[-1]):
-        own = targets[..., k].flatten()
-        total = F.cross_entropy(logits[:, :, k].flatten(0, 1), own, reduction="sum")
-        count = (own != -100).sum() if target_counts is None else target_counts[k]
-        loss = loss + (1 if head_weights is None else head_weights[k]) * total / count
-    return loss
+# as the staff's solution, but
+# -         weight = 1.0 if head_weights is None else head_weights[k]
+# -         loss = loss + weight * total / max(1, count)
+# +         loss = loss + (1 if head_weights is None else head_weights[k]) * total / count

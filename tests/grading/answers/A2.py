@@ -372,18 +372,16 @@ def parameter_count(cfg):
 
 
 # %% wrong: A2.1 | values | the final norm is missing
-def all_logits(model, tokens):
-    c = model.context(tokens)
-    z = model.trunk(model.embedding(tokens), c)
-    return torch.stack([model.unembedding(k)(h(z, c)) for k, h in enumerate(model.heads)], 2)
-
+# as comprehensions and recursion, but
+# -     return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)], -2)
+# +     return torch.stack([model.unembedding(k)(h(z, c)) for k, h in enumerate(model.heads)], 2)
 
 # %% wrong: A2.1 | values | the norm comes before the head; heads read
-def all_logits(model, tokens):
-    c = model.context(tokens)
-    z = model.norm(model.trunk(model.embedding(tokens), c))
-    return torch.stack([model.unembedding(k)(h(z, c)) for k, h in enumerate(model.heads)], 2)
-
+# as comprehensions and recursion, but
+# -     z = model.trunk(model.embedding(tokens), c)
+# -     return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)], -2)
+# +     z = model.norm(model.trunk(model.embedding(tokens), c))
+# +     return torch.stack([model.unembedding(k)(h(z, c)) for k, h in enumerate(model.heads)], 2)
 
 # %% wrong: A2.1 | values | the heads are a chain
 def all_logits(model, tokens):
@@ -397,18 +395,14 @@ def all_logits(model, tokens):
 
 
 # %% wrong: A2.1 | shape | the dimensions are in another order
-def all_logits(model, tokens):
-    c = model.context(tokens)
-    z = model.trunk(model.embedding(tokens), c)
-    return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)])
-
+# as comprehensions and recursion, but
+# -     return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)], -2)
+# +     return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)])
 
 # %% wrong: A2.1 | one unembedding per head | all heads use the first unembedding
-def all_logits(model, tokens):
-    c = model.context(tokens)
-    z = model.trunk(model.embedding(tokens), c)
-    return torch.stack([model.unembeddings[0](model.norm(h(z, c))) for h in model.heads], 2)
-
+# as comprehensions and recursion, but
+# -     return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)], -2)
+# +     return torch.stack([model.unembeddings[0](model.norm(h(z, c))) for h in model.heads], 2)
 
 # %% wrong: A2.1 | the trunk runs once | the trunk stands inside the loop
 def all_logits(model, tokens):
@@ -429,16 +423,18 @@ def all_logits(model, tokens):
 
 
 # %% wrong: A2.1 | shape | that is the answer; write your own
-def all_logits(model, tokens):
-    return model(tokens)
-
+# as comprehensions and recursion, but
+# -     c = model.context(tokens)
+# -     z = model.trunk(model.embedding(tokens), c)
+# -     return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)], -2)
+# +     return model(tokens)
 
 # %% wrong: A2.1 | values | the trunk is missing
-def all_logits(model, tokens):
-    c = model.context(tokens)
-    x = model.embedding(tokens)
-    return torch.stack([model.unembedding(k)(model.norm(h(x, c))) for k, h in enumerate(model.heads)], 2)
-
+# as comprehensions and recursion, but
+# -     z = model.trunk(model.embedding(tokens), c)
+# -     return torch.stack([model.unembedding(k)(model.norm(h(z, c))) for k, h in enumerate(model.heads)], -2)
+# +     x = model.embedding(tokens)
+# +     return torch.stack([model.unembedding(k)(model.norm(h(x, c))) for k, h in enumerate(model.heads)], 2)
 
 # %% wrong: A2.2 | each order | causal and anticausal are exchanged
 def head_parents(head_order, n):
@@ -448,11 +444,11 @@ def head_parents(head_order, n):
 
 
 # %% wrong: A2.2 | each order | not a head that does not exist
-def head_parents(head_order, n):
-    if head_order == "causal":
-        return tuple(range(-1, n - 1))
-    return tuple(range(1, n + 1)) if head_order == "anticausal" else (-1,) * n
-
+# as the staff's solution, but
+# -     if head_order == "anticausal":
+# -         return (*range(1, n), -1)
+# -     return (-1,) * n
+# +     return tuple(range(1, n + 1)) if head_order == "anticausal" else (-1,) * n
 
 # %% wrong: A2.2 | each order | the trunk is -1, not 0
 def head_parents(head_order, n):
@@ -692,32 +688,26 @@ def make_head(cfg):
 
 
 # %% wrong: A2.4 | a transformer head | layers in a plain list are none to torch
-from mtp_edu.trunk import Stack
-
-
-class Matrix(nn.Linear):
-    def forward(self, x, context):
-        return super().forward(x)
-
-
-class Layers(nn.Module):
-    def __init__(self, cfg):
-        super().__init__()
-        self.layers = [Stack(cfg, 1) for _ in range(cfg.layers_per_head)]
-
-    def forward(self, x, context):
-        for layer in self.layers:
-            x = layer(x, context)
-        return x
-
-
-def make_head(cfg):
-    if cfg.head_type == "transformer":
-        return Layers(cfg)
-    head = Matrix(cfg.dim, cfg.dim, bias=False)
-    nn.init.eye_(head.weight)
-    return head
-
+# as comprehensions and recursion, but
+# - class Linear(nn.Linear):
+# + class Matrix(nn.Linear):
+# -         return nn.functional.linear(x, self.weight)
+# +         return super().forward(x)
+# + class Layers(nn.Module):
+# +     def __init__(self, cfg):
+# +         super().__init__()
+# +         self.layers = [Stack(cfg, 1) for _ in range(cfg.layers_per_head)]
+# +     def forward(self, x, context):
+# +         for layer in self.layers:
+# +             x = layer(x, context)
+# +         return x
+# -         return Stack(cfg, cfg.layers_per_head)
+# -     head = Linear(cfg.dim, cfg.dim, bias=False)
+# -     with torch.no_grad():
+# -         head.weight.normal_(0, 0.02).add_(torch.eye(cfg.dim))
+# +         return Layers(cfg)
+# +     head = Matrix(cfg.dim, cfg.dim, bias=False)
+# +     nn.init.eye_(head.weight)
 
 # %% wrong: A2.5 | n does not change it | the heads' layers are added, not moved
 def parameter_count(cfg):

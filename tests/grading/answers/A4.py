@@ -451,18 +451,16 @@ def generate_batch(model, prompts, count, stop_ids=()):
 
 
 # %% wrong: A4.1 | a draft is refused | drafts are compared with the wrong position
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept + 1]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
+# as the staff's solution, but
+# -     while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+# +     while kept < len(drafts) and drafts[kept] == verdicts[kept + 1]:
 
 # %% wrong: A4.1 | a draft is refused | all drafts that agree are counted
-def accept(drafts, verdicts):
-    kept = sum(draft == verdict for draft, verdict in zip(drafts, verdicts))
-    return kept, [*drafts[:kept], verdicts[kept]]
-
+# as the staff's solution, but
+# -     kept = 0
+# -     while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+# -         kept += 1
+# +     kept = sum(draft == verdict for draft, verdict in zip(drafts, verdicts))
 
 # %% wrong: A4.1 | a draft is refused | one draft too many
 def accept(drafts, verdicts):
@@ -475,20 +473,14 @@ def accept(drafts, verdicts):
 
 
 # %% wrong: A4.1 | a draft is refused | head 1's own token is read at the end of the block
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[-1]]
-
+# as the staff's solution, but
+# -     return kept, [*drafts[:kept], verdicts[kept]]
+# +     return kept, [*drafts[:kept], verdicts[-1]]
 
 # %% wrong: A4.1 | a draft is refused | without head 1's own token
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept + 1, [*drafts[:kept], verdicts[kept]]
-
+# as the staff's solution, but
+# -     return kept, [*drafts[:kept], verdicts[kept]]
+# +     return kept + 1, [*drafts[:kept], verdicts[kept]]
 
 # %% wrong: A4.1 | all drafts are kept | the bonus token is lost
 def accept(drafts, verdicts):
@@ -516,12 +508,9 @@ def accept(drafts, verdicts):
 
 
 # %% wrong: A4.1 | all drafts are kept | the count runs past the last of them
-def accept(drafts, verdicts):
-    kept = 0
-    while drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
+# as the staff's solution, but
+# -     while kept < len(drafts) and drafts[kept] == verdicts[kept]:
+# +     while drafts[kept] == verdicts[kept]:
 
 # %% wrong: A4.1 | all drafts are kept | one draft too few
 def accept(drafts, verdicts):
@@ -532,109 +521,39 @@ def accept(drafts, verdicts):
 
 
 # %% wrong: A4.2 | a block behind it | the block does not see the text before it
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = ((slots <= positions[..., None]) & (slots >= start[:, None, None]))[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = ((slots <= positions[..., None]) & (slots >= start[:, None, None]))[:, None]  # (B, 1, T, S)
 
 # %% wrong: A4.2 | a block behind it | they have caches, too
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future))
-
+# as the staff's solution, but
+# -     return model.heads(z, context, range(model.cfg.n_future), head_caches)
+# +     return model.heads(z, context, range(model.cfg.n_future))
 
 # %% wrong: A4.2 | a block behind it | positions begin at 0 again
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions - start[:, None]), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     context = Context(model.rope_at(positions), positions, mask)
+# +     context = Context(model.rope_at(positions - start[:, None]), positions, mask)
 
 # %% wrong: A4.2 | a prompt | which hold zeros or stale entries
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = torch.ones(len(tokens), 1, tokens.shape[1], len(slots), dtype=torch.bool)  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = torch.ones(len(tokens), 1, tokens.shape[1], len(slots), dtype=torch.bool)  # (B, 1, T, S)
 
 # %% wrong: A4.2 | a prompt | drafts judge themselves
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[:, -1:, None]).expand(-1, tokens.shape[1], -1)[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = (slots <= positions[:, -1:, None]).expand(-1, tokens.shape[1], -1)[:, None]  # (B, 1, T, S)
 
 # %% wrong: A4.2 | a prompt | a token does not see itself
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots < positions[..., None].clamp(min=1))[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = (slots < positions[..., None].clamp(min=1))[:, None]  # (B, 1, T, S)
 
 # %% wrong: A4.2 | rows at different positions | all rows stand at row 0's position
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions[:1].expand_as(positions)), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     context = Context(model.rope_at(positions), positions, mask)
+# +     context = Context(model.rope_at(positions[:1].expand_as(positions)), positions, mask)
 
 # %% wrong: A4.2 | a refused draft is overwritten | the refused drafts are still in the cache
 from mtp_edu.trunk import Context, KVCache
@@ -653,26 +572,16 @@ def run_block(model, caches, tokens, start):
 
 
 # %% wrong: A4.2 | one forward | tokens or rows run one after the other
-from mtp_edu.trunk import Context, KVCache
-
-
-@torch.no_grad()
-def run_rows(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    parts = [run_rows(model, caches, tokens[:, t : t + 1], start + t) for t in range(tokens.shape[1])]
-    return [torch.cat(of_head, dim=1) for of_head in zip(*parts)]
-
+# as the staff's solution, but
+# - def run_block(model, caches, tokens, start):
+# + def run_rows(model, caches, tokens, start):
+# -     return model.heads(z, context, range(model.cfg.n_future), head_caches)
+# +     return model.heads(z, context, range(model.cfg.n_future), head_caches)
+# + @torch.no_grad()
+# + def run_block(model, caches, tokens, start):
+# +     trunk_caches, head_caches = caches
+# +     parts = [run_rows(model, caches, tokens[:, t : t + 1], start + t) for t in range(tokens.shape[1])]
+# +     return [torch.cat(of_head, dim=1) for of_head in zip(*parts)]
 
 # %% wrong: A4.2 | a prompt | that is the answer; write your own
 from mtp_edu.decode import BlockDecoder
@@ -685,820 +594,142 @@ def run_block(model, caches, tokens, start):
 
 
 # %% wrong: A4.2 | a prompt | it lacks slots and mask
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = model.context(tokens)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     context = Context(model.rope_at(positions), positions, mask)
+# +     context = model.context(tokens)
 
 # %% wrong: A4.2 | a prompt | a token does not see itself
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots < positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = (slots < positions[..., None])[:, None]  # (B, 1, T, S)
 
 # %% wrong: A4.2 | a prompt | the mask is the wrong way round
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots > positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = (slots > positions[..., None])[:, None]  # (B, 1, T, S)
 
 # %% wrong: A4.2 | a prompt | see what its first one sees
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= start[:, None, None])[:, None].expand(-1, 1, tokens.shape[1], -1)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = (slots <= start[:, None, None])[:, None].expand(-1, 1, tokens.shape[1], -1)
 
 # %% wrong: A4.2 | rows at different positions | the mask has shape
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = slots <= positions[..., None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = slots <= positions[..., None]  # (B, 1, T, S)
 
 # %% wrong: A4.2 | a prompt | it is added to the scores
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None].double()  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
+# +     mask = (slots <= positions[..., None])[:, None].double()  # (B, 1, T, S)
 
 # %% wrong: A4.2 | a block behind it | the trunk is not given its caches
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
+# +     z = model.trunk(model.embedding(tokens), context)  # (B, T, D)
 
 # %% wrong: A4.2 | a block behind it | keys and values go to other slots
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions - start[:, None], mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     context = Context(model.rope_at(positions), positions, mask)
+# +     context = Context(model.rope_at(positions), positions - start[:, None], mask)
 
 # %% wrong: A4.2 | rows at different positions | all rows stand at row 0's position
-from mtp_edu.trunk import Context
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = (start[0] + torch.arange(tokens.shape[1])).expand(tokens.shape)  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
+# as the staff's solution, but
+# -     positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
+# +     positions = (start[0] + torch.arange(tokens.shape[1])).expand(tokens.shape)  # (B, T)
 
 # %% wrong: A4.3 | tokens and next block | the next drafts are taken from the end of the block
-from mtp_edu.trunk import Context, KVCache
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
+# as the staff's solution, but
+# -     following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+# +     following = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
 
 # %% wrong: A4.3 | tokens and next block | off by one head
-from mtp_edu.trunk import Context, KVCache
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, [tokens[-1], *following[:-1]]
-
+# as the staff's solution, but
+# -     return tokens, following
+# +     return tokens, [tokens[-1], *following[:-1]]
 
 # %% wrong: A4.3 | tokens and next block | one place too late, behind the first refused draft
-from mtp_edu.trunk import Context, KVCache
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    late = [int(model.unembed(x[0, min(kept + 1, len(block) - 1)], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, [tokens[-1], *late[1:]]
-
+# as the staff's solution, but
+# -     return tokens, following
+# +     late = [int(model.unembed(x[0, min(kept + 1, len(block) - 1)], i).argmax()) for i, x in enumerate(latents)]
+# +     return tokens, [tokens[-1], *late[1:]]
 
 # %% wrong: A4.3 | tokens and next block | the verdict behind the last kept token is lost
-from mtp_edu.trunk import Context, KVCache
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens[:-1], following
-
+# as the staff's solution, but
+# -     return tokens, following
+# +     return tokens[:-1], following
 
 # %% wrong: A4.3 | tokens and next block | it must begin with head 1's own
-from mtp_edu.trunk import Context, KVCache
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, [block[kept], *following[1:]]
-
+# as the staff's solution, but
+# -     return tokens, following
+# +     return tokens, [block[kept], *following[1:]]
 
 # %% wrong: A4.3 | one forward | verify and draft are the same forward
-from mtp_edu.trunk import Context, KVCache
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
+# as the staff's solution, but
+# -     kept, tokens = accept(block[1:], verdicts.tolist())
+# +     kept, tokens = accept(block[1:], verdicts.tolist())
+# +     latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
 
 # %% wrong: A4.3 | an unembedding for each head | read through head 1's unembedding
-from mtp_edu.trunk import Context
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], 0).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
+# as the staff's solution, but
+# -     following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+# +     following = [int(model.unembed(x[0, kept], 0).argmax()) for i, x in enumerate(latents)]
 
 # %% wrong: A4.3 | tokens and next block | always taken from the block's first place
-from mtp_edu.trunk import Context
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, 0], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
+# as the staff's solution, but
+# -     following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+# +     following = [int(model.unembed(x[0, 0], i).argmax()) for i, x in enumerate(latents)]
 
 # %% wrong: A4.3 | tokens and next block | the next block is taken one place too early
-from mtp_edu.trunk import Context
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept - 1], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
+# as the staff's solution, but
+# -     following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
+# +     following = [int(model.unembed(x[0, kept - 1], i).argmax()) for i, x in enumerate(latents)]
 
 # %% wrong: A4.3 | tokens and next block | is given the whole block
-from mtp_edu.trunk import Context
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[:-1], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
+# as the staff's solution, but
+# -     kept, tokens = accept(block[1:], verdicts.tolist())
+# +     kept, tokens = accept(block[:-1], verdicts.tolist())
 
 # %% wrong: A4.3 | tokens and next block | the block's first token stands at `start`
-from mtp_edu.trunk import Context
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start + 1]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
+# as the staff's solution, but
+# -     latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
+# +     latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start + 1]))
 
 # %% wrong: A4.4 | the same text as plain decoding | the cache is not rolled back
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future * count)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards, start = block[:1], 0, len(prompt)
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block, start)
-        start += len(block)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids or len(tokens) == count:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -     caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
+# +     caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future * count)
+# -     tokens, forwards = block[:1], 0
+# +     tokens, forwards, start = block[:1], 0, len(prompt)
+# -         new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
+# +         new, block = speculative_step(model, caches, block, start)
+# +         start += len(block)
 
 # %% wrong: A4.4 | the same text as plain decoding | the block's first token is the last committed one
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens))
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids or len(tokens) == count:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -         new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
+# +         new, block = speculative_step(model, caches, block, len(prompt) + len(tokens))
 
 # %% wrong: A4.4 | stop ids | it goes on behind the stop id
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if len(tokens) == count:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -             if token in stop_ids or len(tokens) == count:
+# +             if len(tokens) == count:
 
 # %% wrong: A4.4 | stop ids | the stop id itself is missing
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids or len(tokens) == count:
-                break
-    return tokens[:-1] if tokens[-1] in stop_ids else tokens, forwards
-
+# as the staff's solution, but
+# -     return tokens, forwards
+# +     return tokens[:-1] if tokens[-1] in stop_ids else tokens, forwards
 
 # %% wrong: A4.4 | the same text as plain decoding | the last accepted run goes past the limit
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -             if token in stop_ids or len(tokens) == count:
+# +             if token in stop_ids:
 
 # %% wrong: A4.4 | no more forwards than needed | the prompt's own drafts are thrown away
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    block = block[:1]
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids or len(tokens) == count:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -     tokens, forwards = block[:1], 0
+# +     tokens, forwards = block[:1], 0
+# +     block = block[:1]
 
 # %% wrong: A4.4 | no more forwards than needed | what is in the cache is not used
 from mtp_edu.trunk import Context, KVCache
@@ -1556,60 +787,9 @@ def generate(model, prompt, count, stop_ids=()):
 
 
 # %% wrong: A4.4 | no more forwards than needed | this is plain decoding
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block[:1], len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids or len(tokens) == count:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -         new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
+# +         new, block = speculative_step(model, caches, block[:1], len(prompt) + len(tokens) - 1)
 
 # %% wrong: A4.4 | the same text as plain decoding | that is the answer; write your own
 import mtp_edu
@@ -1621,420 +801,51 @@ def generate(model, prompt, count, stop_ids=()):
 
 
 # %% wrong: A4.4 | the same text as plain decoding | the caches have too few slots
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and tokens[-1] not in stop_ids:
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids or len(tokens) == count:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -     caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
+# +     caches = empty_caches(model, 1, len(prompt) + count)
 
 # %% wrong: A4.4 | stop ids | the first new token, which is a stop id already
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and (forwards == 0 or tokens[-1] not in stop_ids):
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if token in stop_ids or len(tokens) == count:
-                break
-    return tokens, forwards
-
+# as the staff's solution, but
+# -     while len(tokens) < count and tokens[-1] not in stop_ids:
+# +     while len(tokens) < count and (forwards == 0 or tokens[-1] not in stop_ids):
 
 # %% wrong: A4.4 | no more forwards than needed | cut at the stop id afterwards
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def speculative_step(model, caches, block, start):
-    latents = run_block(model, caches, torch.tensor([block]), torch.tensor([start]))
-    verdicts = model.unembed(latents[0][0], 0).argmax(-1)  # (k,)
-    kept, tokens = accept(block[1:], verdicts.tolist())
-    following = [int(model.unembed(x[0, kept], i).argmax()) for i, x in enumerate(latents)]
-    return tokens, following
-
-
-@torch.no_grad()
-def generate(model, prompt, count, stop_ids=()):
-    caches = empty_caches(model, 1, len(prompt) + count + model.cfg.n_future)
-    latents = run_block(model, caches, torch.tensor([prompt]), torch.tensor([0]))
-    block = [int(model.unembed(x[0, -1], i).argmax()) for i, x in enumerate(latents)]
-    tokens, forwards = block[:1], 0
-    while len(tokens) < count and True:
-        new, block = speculative_step(model, caches, block, len(prompt) + len(tokens) - 1)
-        forwards += 1
-        for token in new:
-            tokens.append(token)
-            if len(tokens) == count:
-                break
-    ends = [i for i, token in enumerate(tokens) if token in stop_ids]
-    return tokens[: ends[0] + 1] if ends else tokens, forwards
-
+# as the staff's solution, but
+# -     while len(tokens) < count and tokens[-1] not in stop_ids:
+# +     while len(tokens) < count and True:
+# -             if token in stop_ids or len(tokens) == count:
+# +             if len(tokens) == count:
+# -     return tokens, forwards
+# +     ends = [i for i, token in enumerate(tokens) if token in stop_ids]
+# +     return tokens[: ends[0] + 1] if ends else tokens, forwards
 
 # %% wrong: A4.5 | a row that ends first | a finished row goes on
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if len(text) < count:
-                    text.append(token)
-        if not any(len(text) < count and not set(text) & set(stop_ids) for text in texts):
-            return texts
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -                 if unfinished(text):
+# +                 if len(text) < count:
+# -         if not any(unfinished(text) for text in texts):
+# +         if not any(len(text) < count and not set(text) & set(stop_ids) for text in texts):
 
 # %% wrong: A4.5 | rows of different lengths | is read at the padding
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), torch.full_like(lengths, longest - 1))
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not any(unfinished(text) for text in texts):
-            return texts
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -     block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+# +     block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), torch.full_like(lengths, longest - 1))
 
 # %% wrong: A4.5 | rows of different lengths | the rows' positions are mixed up
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + 2 * count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not any(unfinished(text) for text in texts):
-            return texts
-        start = torch.full_like(lengths, longest + max(len(text) for text in texts) - 1)
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -     caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
+# +     caches = empty_caches(model, len(prompts), longest + 2 * count + model.cfg.n_future)
+# -         start = lengths + torch.tensor([len(text) - 1 for text in texts])
+# +         start = torch.full_like(lengths, longest + max(len(text) for text in texts) - 1)
 
 # %% wrong: A4.5 | no more forwards than the slowest row needs | every row waits for the row that kept the fewest
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not any(unfinished(text) for text in texts):
-            return texts
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        going = [own for own, text in zip(kept, texts) if unfinished(text)]
-        kept = [min(going)] * len(texts)
-        new = [tokens[: kept[0] + 1] for tokens in new]
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -         kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
+# +         kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
+# +         going = [own for own, text in zip(kept, texts) if unfinished(text)]
+# +         kept = [min(going)] * len(texts)
+# +         new = [tokens[: kept[0] + 1] for tokens in new]
 
 # %% wrong: A4.5 | no more forwards than the slowest row needs | the rows run one after the other
 from mtp_edu.trunk import Context, KVCache
@@ -2097,370 +908,45 @@ def generate_batch(model, prompts, count, stop_ids=()):
 
 
 # %% wrong: A4.5 | no more forwards than the slowest row needs | such as one for each prompt
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    for row in rows.tolist():
-        run_block(model, caches, padded, torch.zeros_like(lengths))
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not any(unfinished(text) for text in texts):
-            return texts
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -     block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+# +     block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+# +     for row in rows.tolist():
+# +         run_block(model, caches, padded, torch.zeros_like(lengths))
 
 # %% wrong: A4.5 | rows of different lengths | the prompts are padded on the left
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])  # (B, P)
-    block = blocks(
-        run_block(model, caches, padded, torch.zeros_like(lengths)), torch.full_like(lengths, longest - 1)
-    )  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not any(unfinished(text) for text in texts):
-            return texts
-        start = longest + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -     padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
+# -     block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
+# +     padded = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])  # (B, P)
+# +     block = blocks(
+# +         run_block(model, caches, padded, torch.zeros_like(lengths)), torch.full_like(lengths, longest - 1)
+# +     )  # (B, k)
+# -         start = lengths + torch.tensor([len(text) - 1 for text in texts])
+# +         start = longest + torch.tensor([len(text) - 1 for text in texts])
 
 # %% wrong: A4.5 | rows of different lengths | all rows end with the first
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not all(unfinished(text) for text in texts):
-            return texts
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -         if not any(unfinished(text) for text in texts):
+# +         if not all(unfinished(text) for text in texts):
 
 # %% wrong: A4.5 | rows of different lengths | several rows are one list
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[]] * len(prompts)
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not any(unfinished(text) for text in texts):
-            return texts
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -     texts = [[] for _ in prompts]
+# +     texts = [[]] * len(prompts)
 
 # %% wrong: A4.5 | rows of different lengths | until its positions leave the cache
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count and text[-1] not in stop_ids)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                text.append(token)
-        if not any(unfinished(text) for text in texts):
-            return [text[:count] for text in texts]
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
-
+# as the staff's solution, but
+# -                 if unfinished(text):
+# -                     text.append(token)
+# +                 text.append(token)
+# -             return texts
+# +             return [text[:count] for text in texts]
 
 # %% wrong: A4.5 | no more forwards than the slowest row needs | cut at the stop id afterwards
-from mtp_edu.trunk import Context, KVCache
-
-
-def empty_caches(model, rows, places):
-
-    def layers(depth):
-        weight = model.norm.weight
-        return [KVCache(model.cfg, rows, places, weight.device, weight.dtype) for _ in range(depth)]
-
-    return layers(model.cfg.n_trunk_layers), [layers(head.depth) for head in model.heads]
-
-
-def accept(drafts, verdicts):
-    kept = 0
-    while kept < len(drafts) and drafts[kept] == verdicts[kept]:
-        kept += 1
-    return kept, [*drafts[:kept], verdicts[kept]]
-
-
-@torch.no_grad()
-def run_block(model, caches, tokens, start):
-    trunk_caches, head_caches = caches
-    positions = start[:, None] + torch.arange(tokens.shape[1])  # (B, T)
-    slots = torch.arange(trunk_caches[0].keys.shape[2])  # (S,)
-    mask = (slots <= positions[..., None])[:, None]  # (B, 1, T, S)
-    context = Context(model.rope_at(positions), positions, mask)
-    z = model.trunk(model.embedding(tokens), context, trunk_caches)  # (B, T, D)
-    return model.heads(z, context, range(model.cfg.n_future), head_caches)
-
-
-@torch.no_grad()
-def generate_batch(model, prompts, count, stop_ids=()):
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest, rows = int(lengths.max()), torch.arange(len(prompts))
-    caches = empty_caches(model, len(prompts), longest + count + model.cfg.n_future)
-    texts = [[] for _ in prompts]
-
-    def unfinished(text):
-        return not text or (len(text) < count)
-
-    def blocks(latents, places):
-        return torch.stack([model.unembed(x[rows, places], i).argmax(-1) for i, x in enumerate(latents)], dim=1)
-
-    padded = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])  # (B, P)
-    block = blocks(run_block(model, caches, padded, torch.zeros_like(lengths)), lengths - 1)  # (B, k)
-    new = block[:, :1].tolist()
-    while True:
-        for text, tokens in zip(texts, new):
-            for token in tokens:
-                if unfinished(text):
-                    text.append(token)
-        if not any(unfinished(text) for text in texts):
-            ends = [[i + 1 for i, token in enumerate(text) if token in stop_ids] for text in texts]
-            return [text[: end[0]] if end else text for text, end in zip(texts, ends)]
-        start = lengths + torch.tensor([len(text) - 1 for text in texts])
-        latents = run_block(model, caches, block, start)
-        verdicts = model.unembed(latents[0], 0).argmax(-1).tolist()
-        kept, new = zip(*(accept(drafts, own) for drafts, own in zip(block[:, 1:].tolist(), verdicts)))
-        block = blocks(latents, torch.tensor(kept))
+# as the staff's solution, but
+# -         return not text or (len(text) < count and text[-1] not in stop_ids)
+# +         return not text or (len(text) < count)
+# -             return texts
+# +             ends = [[i + 1 for i, token in enumerate(text) if token in stop_ids] for text in texts]
+# +             return [text[: end[0]] if end else text for text, end in zip(texts, ends)]

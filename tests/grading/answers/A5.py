@@ -332,81 +332,41 @@ def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
 
 
 # %% wrong: A5.1 | temperature | multiplied by the temperature
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits * temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     p = (logits / temperature).softmax(-1)
+# +     p = (logits * temperature).softmax(-1)
 
 # %% wrong: A5.1 | temperature | the temperature is applied twice
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     p = (logits / temperature).softmax(-1)
+# +     p = (logits / temperature / temperature).softmax(-1)
 
 # %% wrong: A5.1 | temperature | over another dimension than the vocabulary
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-2)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     p = (logits / temperature).softmax(-1)
+# +     p = (logits / temperature).softmax(-2)
 
 # %% wrong: A5.1 | top-p | the token that crosses top_p is left out
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1)
-    if top_p < 1:
-        ordered = ordered.masked_fill(before > top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     before = ordered.cumsum(-1) - ordered
+# +     before = ordered.cumsum(-1)
+# -         ordered = ordered.masked_fill(before >= top_p, 0.0)
+# +         ordered = ordered.masked_fill(before > top_p, 0.0)
 
 # %% wrong: A5.1 | top-p | are not made to sum to 1
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p
-
+# as the staff's solution, but
+# -     return p / p.sum(-1, keepdim=True)
+# +     return p
 
 # %% wrong: A5.1 | temperature | the probabilities stay in sorted order
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = ordered
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     p = torch.zeros_like(p).scatter(-1, order, ordered)
+# +     p = ordered
 
 # %% wrong: A5.1 | top-p | the LEAST likely tokens are kept
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=False)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     ordered, order = p.sort(dim=-1, descending=True)
+# +     ordered, order = p.sort(dim=-1, descending=False)
 
 # %% wrong: A5.1 | both | top-p before the temperature
 def distribution(logits, temperature=1.0, top_p=1.0):
@@ -418,47 +378,27 @@ def distribution(logits, temperature=1.0, top_p=1.0):
 
 
 # %% wrong: A5.1 | a very low temperature | exp overflows
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).exp()
-    p = p / p.sum(-1, keepdim=True)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     p = (logits / temperature).softmax(-1)
+# +     p = (logits / temperature).exp()
+# +     p = p / p.sum(-1, keepdim=True)
 
 # %% wrong: A5.1 | temperature | the token that crosses top_p is left out
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    ordered = ordered.masked_fill(ordered.cumsum(-1) > top_p - 1e-12, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     before = ordered.cumsum(-1) - ordered
+# -     if top_p < 1:
+# -         ordered = ordered.masked_fill(before >= top_p, 0.0)
+# +     ordered = ordered.masked_fill(ordered.cumsum(-1) > top_p - 1e-12, 0.0)
 
 # %% wrong: A5.1 | temperature | the probabilities are sorted twice, not put back
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = ordered.gather(-1, order)
-    return p / p.sum(-1, keepdim=True)
-
+# as the staff's solution, but
+# -     p = torch.zeros_like(p).scatter(-1, order, ordered)
+# +     p = ordered.gather(-1, order)
 
 # %% wrong: A5.1 | temperature | each row is a distribution of its own
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum()
-
+# as the staff's solution, but
+# -     return p / p.sum(-1, keepdim=True)
+# +     return p / p.sum()
 
 # %% wrong: A5.1 | temperature | that is the answer; write your own
 from mtp_edu.decode import Sampling
@@ -469,113 +409,89 @@ def distribution(logits, temperature=1.0, top_p=1.0):
 
 
 # %% wrong: A5.2 | which drafts are kept | q is forgotten
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u < p_draft
-
+# as the staff's solution, but
+# -     return u * q_draft < p_draft
+# +     return u < p_draft
 
 # %% wrong: A5.2 | which drafts are kept | the ratio is upside down
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u < q_draft / p_draft
-
+# as the staff's solution, but
+# -     return u * q_draft < p_draft
+# +     return u < q_draft / p_draft
 
 # %% wrong: A5.2 | which drafts are kept | True means refused here
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft > p_draft
-
+# as the staff's solution, but
+# -     return u * q_draft < p_draft
+# +     return u * q_draft > p_draft
 
 # %% wrong: A5.2 | which drafts are kept | no chance is in it
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return p_draft >= q_draft
-
+# as the staff's solution, but
+# -     return u * q_draft < p_draft
+# +     return p_draft >= q_draft
 
 # %% wrong: A5.2 | tokens that p leaves out | a token that p excludes is kept at u = 0
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u <= p_draft / q_draft
-
+# as the staff's solution, but
+# -     return u * q_draft < p_draft
+# +     return u <= p_draft / q_draft
 
 # %% wrong: A5.3 | values | the residual is not renormalised
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return rest
-
+# as the staff's solution, but
+# -     return torch.where(total > 0, rest / total, p)
+# +     return rest
 
 # %% wrong: A5.3 | values | each row is a distribution of its own
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum()
-    return torch.where(total > 0, rest / total, p)
-
+# as the staff's solution, but
+# -     total = rest.sum(-1, keepdim=True)
+# +     total = rest.sum()
 
 # %% wrong: A5.3 | values | what q has more must count nothing
-def residual(p, q):
-    rest = (p - q).abs()
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
+# as the staff's solution, but
+# -     rest = (p - q).clamp(min=0)
+# +     rest = (p - q).abs()
 
 # %% wrong: A5.3 | values | this is what q has more than p
-def residual(p, q):
-    rest = (q - p).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
+# as the staff's solution, but
+# -     rest = (p - q).clamp(min=0)
+# +     rest = (q - p).clamp(min=0)
 
 # %% wrong: A5.3 | values | a softmax does not keep the zeros
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return rest.softmax(-1)
-
+# as the staff's solution, but
+# -     return torch.where(total > 0, rest / total, p)
+# +     return rest.softmax(-1)
 
 # %% wrong: A5.3 | where p is q | 0 / 0: nothing is left over where p = q
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return rest / total
-
+# as the staff's solution, but
+# -     return torch.where(total > 0, rest / total, p)
+# +     return rest / total
 
 # %% wrong: A5.3 | where p is q | a tiny number added to the sum
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return rest / (total + 1e-9)
-
+# as the staff's solution, but
+# -     return torch.where(total > 0, rest / total, p)
+# +     return rest / (total + 1e-9)
 
 # %% wrong: A5.4 | values | this is the total variation
-def acceptance_rate(p, q):
-    return (p - q).abs().sum(-1) / 2
-
+# as no loop anywhere, but
+# -     return 1 - (p - q).abs().sum(-1) / 2
+# +     return (p - q).abs().sum(-1) / 2
 
 # %% wrong: A5.4 | values | the half is missing
-def acceptance_rate(p, q):
-    return 1 - (p - q).abs().sum(-1)
-
+# as no loop anywhere, but
+# -     return 1 - (p - q).abs().sum(-1) / 2
+# +     return 1 - (p - q).abs().sum(-1)
 
 # %% wrong: A5.4 | values | the chance that two independent draws agree
-def acceptance_rate(p, q):
-    return (p * q).sum(-1)
-
+# as no loop anywhere, but
+# -     return 1 - (p - q).abs().sum(-1) / 2
+# +     return (p * q).sum(-1)
 
 # %% wrong: A5.4 | values | each token counts the same
-def acceptance_rate(p, q):
-    return (p / q).clamp(max=1).mean(-1)
-
+# as no loop anywhere, but
+# -     return 1 - (p - q).abs().sum(-1) / 2
+# +     return (p / q).clamp(max=1).mean(-1)
 
 # %% wrong: A5.4 | tokens that are never drafted | the ratio p/q does not exist
-def acceptance_rate(p, q):
-    return (q * (p / q).clamp(max=1)).sum(-1)
-
+# as no loop anywhere, but
+# -     return 1 - (p - q).abs().sum(-1) / 2
+# +     return (q * (p / q).clamp(max=1)).sum(-1)
 
 # %% wrong: A5.5 | one draft | after a refusal it is drawn from p itself
 from mtp_edu.decode import draw
@@ -607,324 +523,62 @@ def verify(target, source, drafts, uniform):
 
 
 # %% wrong: A5.5 | a line of drafts | a draft behind a refused one is counted
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -         count = int(good.long().cumprod(0).sum())
+# +         count = int(good.sum())
 
 # %% wrong: A5.5 | one draft | the verdict of the last draft is unused
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[min(count, max(len(line) - 1, 0))]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -         after = p[count]
+# +         after = p[min(count, max(len(line) - 1, 0))]
 
 # %% wrong: A5.5 | one draft | what has refused the draft is known to be large
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[count])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -         following.append(int(draw(after, u[-1])))
+# +         following.append(int(draw(after, u[count])))
 
 # %% wrong: A5.5 | one draft | the first draft's verdict has used it
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[0])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -         following.append(int(draw(after, u[-1])))
+# +         following.append(int(draw(after, u[0])))
 
 # %% wrong: A5.5 | one draft | if all drafts are kept there is no residual
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if len(line):
-            count_ = min(count, len(line) - 1)
-            after = residual(p[count : count + 1], q[count_ : count_ + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -         if count < len(line):
+# -             after = residual(p[count : count + 1], q[count : count + 1])[0]
+# +         if len(line):
+# +             count_ = min(count, len(line) - 1)
+# +             after = residual(p[count : count + 1], q[count_ : count_ + 1])[0]
 
 # %% wrong: A5.5 | one draft | taken from the block's end
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[-1:], q[-1:])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -             after = residual(p[count : count + 1], q[count : count + 1])[0]
+# +             after = residual(p[-1:], q[-1:])[0]
 
 # %% wrong: A5.5 | a line of drafts | the residual is of the wrong place
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[-1:])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -             after = residual(p[count : count + 1], q[count : count + 1])[0]
+# +             after = residual(p[count : count + 1], q[-1:])[0]
 
 # %% wrong: A5.5 | top-p, and no drafts at all | a token that p excludes is kept at u = 0
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft <= p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -     return u * q_draft < p_draft
+# +     return u * q_draft <= p_draft
 
 # %% wrong: A5.5 | a line of drafts | the first uniform number decides on all drafts
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[0])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -         good = keep(p[:-1], q, line, u[:-1])
+# +         good = keep(p[:-1], q, line, u[0])
 
 # %% wrong: A5.5 | one draft | judged by p behind it
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[1:], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
+# as the staff's solution, but
+# -         good = keep(p[:-1], q, line, u[:-1])
+# +         good = keep(p[1:], q, line, u[:-1])
 
 # %% wrong: A5.5 | one draft | kept and following are exchanged
-from mtp_edu.decode import draw
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(following), torch.tensor(kept)
-
+# as the staff's solution, but
+# -     return torch.tensor(kept), torch.tensor(following)
+# +     return torch.tensor(following), torch.tensor(kept)
 
 # %% wrong: A5.5 | one draft | that is the answer; write your own
 from mtp_edu.decode import accept_lossless
@@ -933,717 +587,78 @@ verify = accept_lossless
 
 
 # %% wrong: A5.6 | temperature and top-p | the temperature is applied twice
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0] / temperature, temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
+# +     target = distribution(logits[len(text) - 1 :, 0] / temperature, temperature, top_p)  # (k, V)
 
 # %% wrong: A5.6 | temperature and top-p | top-p of the target only
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
+# +     source = distribution(logits[place, 1:], temperature)  # (n-1, V)
 
 # %% wrong: A5.6 | temperature and top-p | the drafts' distribution lacks temperature and top-p
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:])  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
+# +     source = distribution(logits[place, 1:])  # (n-1, V)
 
 # %% wrong: A5.6 | temperature and top-p | the source lacks temperature and top-p
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), logits[place, 1:].softmax(-1)
-
+# as the staff's solution, but
+# -     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
+# +     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), logits[place, 1:].softmax(-1)
 
 # %% wrong: A5.6 | temperature and top-p | head 1's distribution lacks top-p
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
+# +     target = distribution(logits[len(text) - 1 :, 0], temperature)  # (k, V)
 
 # %% wrong: A5.6 | temperature 1 | those of the verdicts also draw the next drafts
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[: len(source)]).tolist(), source
-
+# as the staff's solution, but
+# -     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
+# +     return [*drafts[: int(kept)], int(following)], draw(source, uniform[: len(source)]).tolist(), source
 
 # %% wrong: A5.6 | temperature 1 | the one that drew the token that follows
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k - 1 : -1]).tolist(), source
-
+# as the staff's solution, but
+# -     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
+# +     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k - 1 : -1]).tolist(), source
 
 # %% wrong: A5.6 | temperature 1 | from the end of the block, where the heads
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = -1
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     place = len(text) - 1 + int(kept)
+# +     place = -1
 
 # %% wrong: A5.6 | temperature 1 | off by one head: heads 2 to n draft
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, :-1], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
+# +     source = distribution(logits[place, :-1], temperature, top_p)  # (n-1, V)
 
 # %% wrong: A5.6 | temperature 1 | the next drafts are the most likely tokens
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], source.argmax(-1).tolist(), source
-
+# as the staff's solution, but
+# -     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
+# +     return [*drafts[: int(kept)], int(following)], source.argmax(-1).tolist(), source
 
 # %% wrong: A5.6 | temperature 1 | the caller's lists are changed
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    start = len(text) - 1
-    text += drafts
-    logits = model(torch.tensor([text]))[0]  # (T, n, V)
-    target = distribution(logits[start:, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = start + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
+# -     target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
+# +     start = len(text) - 1
+# +     text += drafts
+# +     logits = model(torch.tensor([text]))[0]  # (T, n, V)
+# +     target = distribution(logits[start:, 0], temperature, top_p)  # (k, V)
+# -     place = len(text) - 1 + int(kept)
+# +     place = start + int(kept)
 
 # %% wrong: A5.6 | temperature 1 | these are logits
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), logits[place, 1:]
-
+# as the staff's solution, but
+# -     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
+# +     return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), logits[place, 1:]
 
 # %% wrong: A5.6 | temperature and top-p | lacks both temperature and top-p
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0])  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
-
+# as the staff's solution, but
+# -     target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
+# +     target = distribution(logits[len(text) - 1 :, 0])  # (k, V)
 
 # %% wrong: A5.6 | one forward | verify and draft are the same forward
-from mtp_edu.decode import draw
-
-
-def distribution(logits, temperature=1.0, top_p=1.0):
-    p = (logits / temperature).softmax(-1)
-    ordered, order = p.sort(dim=-1, descending=True)
-    before = ordered.cumsum(-1) - ordered
-    if top_p < 1:
-        ordered = ordered.masked_fill(before >= top_p, 0.0)
-    p = torch.zeros_like(p).scatter(-1, order, ordered)
-    return p / p.sum(-1, keepdim=True)
-
-
-def keep(p, q, drafts, u):
-    p_draft = p.gather(-1, drafts[:, None])[:, 0]
-    q_draft = q.gather(-1, drafts[:, None])[:, 0]
-    return u * q_draft < p_draft
-
-
-def residual(p, q):
-    rest = (p - q).clamp(min=0)
-    total = rest.sum(-1, keepdim=True)
-    return torch.where(total > 0, rest / total, p)
-
-
-def verify(target, source, drafts, uniform):
-    kept, following = [], []
-    for p, q, line, u in zip(target, source, drafts, uniform):
-        good = keep(p[:-1], q, line, u[:-1])
-        count = int(good.long().cumprod(0).sum())
-        after = p[count]
-        if count < len(line):
-            after = residual(p[count : count + 1], q[count : count + 1])[0]
-        kept.append(count)
-        following.append(int(draw(after, u[-1])))
-    return torch.tensor(kept), torch.tensor(following)
-
-
-@torch.no_grad()
-def sampled_step(model, text, drafts, source, uniform, temperature, top_p):
-    k = len(drafts) + 1
-    logits = model(torch.tensor([text + drafts]))[0]  # (T, n, V)
-    target = distribution(logits[len(text) - 1 :, 0], temperature, top_p)  # (k, V)
-    line = torch.tensor(drafts, dtype=torch.long)
-    kept, following = verify(target[None], source[None], line[None], uniform[None, :k])
-    place = len(text) - 1 + int(kept)
-    logits = model(torch.tensor([text + drafts]))[0]
-    source = distribution(logits[place, 1:], temperature, top_p)  # (n-1, V)
-    return [*drafts[: int(kept)], int(following)], draw(source, uniform[k:]).tolist(), source
+# as the staff's solution, but
+# -     place = len(text) - 1 + int(kept)
+# +     place = len(text) - 1 + int(kept)
+# +     logits = model(torch.tensor([text + drafts]))[0]

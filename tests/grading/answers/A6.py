@@ -437,310 +437,72 @@ def needed(model, tokens, targets, count, draws, rng):
 
 
 # %% wrong: A6.1 | one attention head for each key | not divided by the square root of the head's width
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
+# +         scores = q @ k.mT  # (B, H, T, T)
 
 # %% wrong: A6.1 | one attention head for each key | the rotary angles are missing
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         q, k = rotate(q, context.rope), rotate(k, context.rope)
 
 # %% wrong: A6.1 | one attention head for each key | the mask is missing
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+# +         found.append(scores.softmax(-1))
 
 # %% wrong: A6.1 | one attention head for each key | the mask comes after the softmax
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.softmax(-1).masked_fill(later, 0.0))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+# +         found.append(scores.softmax(-1).masked_fill(later, 0.0))
 
 # %% wrong: A6.1 | one attention head for each key | over the places that look
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-2))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+# +         found.append(scores.masked_fill(later, -torch.inf).softmax(-2))
 
 # %% wrong: A6.1 | one attention head for each key | block.attention_norm is missing
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, x
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         attention, y = block.attention, block.attention_norm(x)
+# +         attention, y = block.attention, x
 
 # %% wrong: A6.1 | one attention head for each key | head 1's own block is a layer too
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in model.trunk:
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -     for block in head_1_blocks(model):
+# +     for block in model.trunk:
 
 # %% wrong: A6.1 | shared keys | here they are dealt out 0 1 0 1
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat(1, q.shape[1] // k.shape[1], 1, 1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
+# +         k = k.repeat(1, q.shape[1] // k.shape[1], 1, 1)  # (B, H, T, E)
 
 # %% wrong: A6.1 | one attention head for each key | the rotary angles of the keys
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q = rotate(q, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         q, k = rotate(q, context.rope), rotate(k, context.rope)
+# +         q = rotate(q, context.rope)
 
 # %% wrong: A6.1 | one attention head for each key | a masked score of 0
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, 0.0).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+# +         found.append(scores.masked_fill(later, 0.0).softmax(-1))
 
 # %% wrong: A6.1 | one attention head for each key | the place itself is masked too
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(0)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -     later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
+# +     later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(0)
 
 # %% wrong: A6.1 | one attention head for each key | every layer is given the embedding
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-    return found
-
+# as the staff's solution, but
+# -         x = block(x, context)
 
 # %% wrong: A6.1 | one attention head for each key | the pattern is turned round
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1).mT)
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
+# +         found.append(scores.masked_fill(later, -torch.inf).softmax(-1).mT)
 
 # %% wrong: A6.1 | one attention head for each key | dealt out in turn
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (e h) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
+# as the staff's solution, but
+# -         q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
+# +         q, k = (rearrange(w(y), "b t (e h) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
 
 # %% wrong: A6.1 | one attention head for each key | that is the answer; write your own
 from mtp_edu.attention_heads import attention_patterns
@@ -767,48 +529,30 @@ def prefix_matching(pattern, tokens):
 
 
 # %% wrong: A6.2 | tokens written twice | the mean runs over all places
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.mean((0, 2))
-
+# as the staff's solution, but
+# -     return weight.transpose(1, 2)[match.any(-1)].mean(0)
+# +     return weight.mean((0, 2))
 
 # %% wrong: A6.2 | tokens written twice | the pattern is read the other way round
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern.mT * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
+# as the staff's solution, but
+# -     weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+# +     weight = (pattern.mT * match[:, None]).sum(-1)  # (B, H, T)
 
 # %% wrong: A6.2 | tokens written twice | roll puts the last token there
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
+# as the staff's solution, but
+# -     before[:, 0] = -1
 
 # %% wrong: A6.2 | tokens written twice | 0 is a token like any other
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = 0
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
+# as the staff's solution, but
+# -     before[:, 0] = -1
+# +     before[:, 0] = 0
 
 # %% wrong: A6.2 | tokens written twice | shifted the wrong way
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(-1, dims=1)
-    before[:, -1] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
+# as the staff's solution, but
+# -     before = tokens.roll(1, dims=1)
+# -     before[:, 0] = -1
+# +     before = tokens.roll(-1, dims=1)
+# +     before[:, -1] = -1
 
 # %% wrong: A6.2 | each row its own period | row 0's period is taken for all rows
 def prefix_matching(pattern, tokens):
@@ -817,223 +561,75 @@ def prefix_matching(pattern, tokens):
 
 
 # %% wrong: A6.2 | each row its own period | every place counts the same
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    rows = [own[:, places].mean(-1) for own, places in zip(weight, match.any(-1))]
-    return torch.stack(rows).mean(0)
-
+# as the staff's solution, but
+# -     return weight.transpose(1, 2)[match.any(-1)].mean(0)
+# +     rows = [own[:, places].mean(-1) for own, places in zip(weight, match.any(-1))]
+# +     return torch.stack(rows).mean(0)
 
 # %% wrong: A6.2 | any text | only the last earlier copy counts
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    last = match & (match.flip(-1).long().cumsum(-1).flip(-1) == 1)
-    weight = (pattern * last[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
+# as the staff's solution, but
+# -     weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
+# +     last = match & (match.flip(-1).long().cumsum(-1).flip(-1) == 1)
+# +     weight = (pattern * last[:, None]).sum(-1)  # (B, H, T)
 
 # %% wrong: A6.2 | any text | s = t is left out
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril(-1)  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
+# as the staff's solution, but
+# -     match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
+# +     match = (tokens[:, :, None] == before[:, None]).tril(-1)  # (B, T, T)
 
 # %% wrong: A6.3 | values | this is how much each place looks at itself
-def previous_token(pattern):
-    return pattern.diagonal(0, dim1=2, dim2=3).mean((0, 2))
-
+# as hooks for everything, but
+# -     return pattern[:, :, 1:, :-1].diagonal(dim1=-2, dim2=-1).mean(dim=-1).mean(dim=0)
+# +     return pattern.diagonal(0, dim1=2, dim2=3).mean((0, 2))
 
 # %% wrong: A6.3 | values | this looks at the NEXT token
-def previous_token(pattern):
-    return pattern.diagonal(1, dim1=2, dim2=3).mean((0, 2))
-
+# as hooks for everything, but
+# -     return pattern[:, :, 1:, :-1].diagonal(dim1=-2, dim2=-1).mean(dim=-1).mean(dim=0)
+# +     return pattern.diagonal(1, dim1=2, dim2=3).mean((0, 2))
 
 # %% wrong: A6.3 | values | divided by T; the first token
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).sum(-1).mean(0) / pattern.shape[-1]
-
+# as hooks for everything, but
+# -     return pattern[:, :, 1:, :-1].diagonal(dim1=-2, dim2=-1).mean(dim=-1).mean(dim=0)
+# +     return pattern.diagonal(-1, dim1=2, dim2=3).sum(-1).mean(0) / pattern.shape[-1]
 
 # %% wrong: A6.4 | one head | the heads are silenced with zeros
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = 0
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -                 x[:, :, own] = x[:, :, own].mean((0, 1))
+# +                 x[:, :, own] = 0
 
 # %% wrong: A6.4 | one head | the mean of each row
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean(1, keepdim=True)
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -                 x[:, :, own] = x[:, :, own].mean((0, 1))
+# +                 x[:, :, own] = x[:, :, own].mean(1, keepdim=True)
 
 # %% wrong: A6.4 | one head | one mean for all numbers of a head
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean()
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -                 x[:, :, own] = x[:, :, own].mean((0, 1))
+# +                 x[:, :, own] = x[:, :, own].mean()
 
 # %% wrong: A6.4 | one head | there the heads are mixed already
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, output, own=slice(head * width, (head + 1) * width)):
-                x = output.clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -             def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+# -                 x = inputs[0].clone()
+# +             def silence(module, inputs, output, own=slice(head * width, (head + 1) * width)):
+# +                 x = output.clone()
+# -             handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+# +             handles.append(blocks[layer].attention.wo.register_forward_hook(silence))
 
 # %% wrong: A6.4 | one head | the next head's numbers, off by one
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice((head + 1) % 4 * width, ((head + 1) % 4 + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -             def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+# +             def silence(module, inputs, own=slice((head + 1) % 4 * width, ((head + 1) % 4 + 1) * width)):
 
 # %% wrong: A6.4 | one head | those of the layer before
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer - 1].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -             handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
+# +             handles.append(blocks[layer - 1].attention.wo.register_forward_pre_hook(silence))
 
 # %% wrong: A6.4 | one head | a head's numbers stand side by side
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head, None, model.cfg.n_attention_heads)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -             def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
+# +             def silence(module, inputs, own=slice(head, None, model.cfg.n_attention_heads)):
 
 # %% wrong: A6.4 | one head | behind wo they are mixed
 from einops import rearrange
@@ -1055,54 +651,14 @@ def silenced(model, tokens, heads):
 
 
 # %% wrong: A6.4 | several heads | of several heads in one layer only the last
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in dict(heads).items():
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
+# as the staff's solution, but
+# -         for layer, head in heads:
+# +         for layer, head in dict(heads).items():
 
 # %% wrong: A6.4 | one head | the hooks are not removed
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            pass
-
+# as the staff's solution, but
+# -             handle.remove()
+# +             pass
 
 # %% wrong: A6.4 | one head | the model is not yours to change
 from einops import rearrange
@@ -1129,147 +685,19 @@ def silenced(model, tokens, heads):
 
 
 # %% wrong: A6.5 | the heads that are found | those with the LOWEST scores
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -     found = sorted(scores, key=scores.get, reverse=True)[:count]
+# +     found = sorted(scores, key=scores.get)[:count]
 
 # %% wrong: A6.5 | the heads that are found | layer and head are exchanged
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {
-        "found": [head[::-1] for head in found],
-        "intact": accuracy([]),
-        "without": accuracy(found),
-        "control": control,
-    }
-
+# as the staff's solution, but
+# -     return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
+# +     return {
+# +         "found": [head[::-1] for head in found],
+# +         "intact": accuracy([]),
+# +         "without": accuracy(found),
+# +         "control": control,
+# +     }
 
 # %% wrong: A6.5 | the heads that are found | those that look one back
 from einops import rearrange
@@ -1341,761 +769,58 @@ def needed(model, tokens, targets, count, draws, rng):
 
 
 # %% wrong: A6.5 | with and without them | only one of the found heads is silenced
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found[:1]), "control": control}
-
+# as the staff's solution, but
+# -     return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
+# +     return {"found": found, "intact": accuracy([]), "without": accuracy(found[:1]), "control": control}
 
 # %% wrong: A6.5 | with and without them | places without a target
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right.double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -         return float(right[targets != -100].double().mean())
+# +         return float(right.double().mean())
 
 # %% wrong: A6.5 | with and without them | a target is shifted once more
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads)[:, :-1].argmax(-1) == targets[:, 1:]
-        return float(right[targets[:, 1:] != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -         right = silenced(model, tokens, heads).argmax(-1) == targets
+# -         return float(right[targets != -100].double().mean())
+# +         right = silenced(model, tokens, heads)[:, :-1].argmax(-1) == targets[:, 1:]
+# +         return float(right[targets[:, 1:] != -100].double().mean())
 
 # %% wrong: A6.5 | with and without them | an average over the rows' accuracies
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return sum(float(r[t != -100].double().mean()) for r, t in zip(right, targets)) / len(right)
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -         return float(right[targets != -100].double().mean())
+# +         return sum(float(r[t != -100].double().mean()) for r, t in zip(right, targets)) / len(right)
 
 # %% wrong: A6.5 | the control | the control draws the found heads
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -     others = [head for head in scores if head not in found and head not in helpers]
+# +     others = [head for head in scores if head not in helpers]
 
 # %% wrong: A6.5 | the control | the control draws a helper
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -     others = [head for head in scores if head not in found and head not in helpers]
+# +     others = [head for head in scores if head not in found]
 
 # %% wrong: A6.5 | the control | number of heads, or one head twice
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.sample(others, 1) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+# +     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, 1) for _ in range(draws))]
 
 # %% wrong: A6.5 | the control | number of heads, or one head twice
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (rng.choices(others, k=count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+# +     control = [(heads, accuracy(heads)) for heads in (rng.choices(others, k=count) for _ in range(draws))]
 
 # %% wrong: A6.5 | the control | drawn from another generator
-import random
-
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in (random.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+# +     control = [(heads, accuracy(heads)) for heads in (random.sample(others, count) for _ in range(draws))]
 
 # %% wrong: A6.5 | the control | one set is drawn and used for all draws
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(heads)) for heads in [rng.sample(others, count)] * draws]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
-
+# as the staff's solution, but
+# -     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+# +     control = [(heads, accuracy(heads)) for heads in [rng.sample(others, count)] * draws]
 
 # %% wrong: A6.5 | the control | the found heads are silenced, whatever was drawn
-from einops import rearrange
-
-from mtp_edu.attention_heads import head_1_blocks
-from mtp_edu.trunk import rotate
-
-
-@torch.no_grad()
-def patterns(model, tokens):
-    context, x, found = model.context(tokens), model.embedding(tokens), []
-    later = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool).triu(1)
-    for block in head_1_blocks(model):
-        attention, y = block.attention, block.attention_norm(x)
-        q, k = (rearrange(w(y), "b t (h e) -> b h t e", e=attention.head_dim) for w in (attention.wq, attention.wk))
-        q, k = rotate(q, context.rope), rotate(k, context.rope)
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, T, E)
-        scores = q @ k.mT / attention.head_dim**0.5  # (B, H, T, T)
-        found.append(scores.masked_fill(later, -torch.inf).softmax(-1))
-        x = block(x, context)
-    return found
-
-
-def prefix_matching(pattern, tokens):
-    before = tokens.roll(1, dims=1)
-    before[:, 0] = -1
-    match = (tokens[:, :, None] == before[:, None]).tril()  # (B, T, T)
-    weight = (pattern * match[:, None]).sum(-1)  # (B, H, T)
-    return weight.transpose(1, 2)[match.any(-1)].mean(0)
-
-
-def previous_token(pattern):
-    return pattern.diagonal(-1, dim1=2, dim2=3).mean((0, 2))
-
-
-@torch.no_grad()
-def silenced(model, tokens, heads):
-    blocks, width, handles = head_1_blocks(model), model.cfg.head_dim, []
-    try:
-        for layer, head in heads:
-
-            def silence(module, inputs, own=slice(head * width, (head + 1) * width)):
-                x = inputs[0].clone()
-                x[:, :, own] = x[:, :, own].mean((0, 1))
-                return x
-
-            handles.append(blocks[layer].attention.wo.register_forward_pre_hook(silence))
-        return model(tokens, n_future=1)[:, :, 0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def needed(model, tokens, targets, count, draws, rng):
-    scores, helpers = {}, set()
-    for layer, pattern in enumerate(patterns(model, tokens)):
-        for head, score in enumerate(prefix_matching(pattern, tokens).tolist()):
-            scores[layer, head] = score
-        helpers |= {(layer, head) for head, score in enumerate(previous_token(pattern)) if score >= 0.5}
-    found = sorted(scores, key=scores.get, reverse=True)[:count]
-    others = [head for head in scores if head not in found and head not in helpers]
-
-    def accuracy(heads):
-        right = silenced(model, tokens, heads).argmax(-1) == targets
-        return float(right[targets != -100].double().mean())
-
-    control = [(heads, accuracy(found)) for heads in (rng.sample(others, count) for _ in range(draws))]
-    return {"found": found, "intact": accuracy([]), "without": accuracy(found), "control": control}
+# as the staff's solution, but
+# -     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+# +     control = [(heads, accuracy(found)) for heads in (rng.sample(others, count) for _ in range(draws))]
