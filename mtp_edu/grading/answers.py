@@ -56,8 +56,8 @@ def read(assignment: str, folder: Path = ANSWERS) -> list[Answer]:
 
 
 def with_slip(right: str, slip: str) -> str:
-    """A right function with a slip's new lines in place of old ones. Raises ValueError for old lines that do not stand in
-    it exactly once."""
+    """A right function with a slip's new lines in place of old ones. Raises ValueError for old lines that it does not
+    hold exactly once."""
     hunks: list[tuple[list[str], list[str]]] = []  # (old lines, new lines)
     before = "+"
     for sign, line in EDIT.findall(slip):
