@@ -94,7 +94,8 @@ def score(path: Path, questions: list[str], course_seed: str, seconds: float = S
 def _one_interpreter(sources, course_seed, seconds, gigabytes) -> tuple[list[dict[str, Any]], str]:
     """Records in the order of `sources`, until all are there or it ends; why it ended early, or ""."""
     secret = secrets.token_hex(16)
-    job = {"secret": secret, "sources": sources, "course_seed": course_seed, "gigabytes": gigabytes}
+    job = {"secret": secret, "sources": sources, "course_seed": course_seed, "gigabytes": gigabytes,
+           "cpu_seconds": START + seconds * len(sources)}  # fmt: skip
     package = str(Path(__file__).resolve().parents[2])
     keep = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +186,8 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # what is printed from here on is no record
         os.dup2(nowhere, descriptor)
-    secret, gigabytes = job["secret"], job["gigabytes"]
+    secret = job["secret"]
+    limits = job["gigabytes"], job["cpu_seconds"]
     seeds = [VISIBLE, *hidden_seeds(job["course_seed"])]
     work = [(find(question), source) for question, source in job["sources"].items()]
     job.clear()
@@ -193,7 +195,7 @@ def main() -> None:
     for name in [name for name in sys.modules if name.startswith("mtp_edu.grading")]:
         del sys.modules[name]
     sys.modules["mtp_edu"].__dict__.pop("grading", None)
-    _limit_memory(gigabytes)
+    _limit(*limits)
 
     def record(**values) -> None:
         print(json.dumps({"secret": secret} | values), file=out, flush=True)
@@ -204,16 +206,19 @@ def main() -> None:
         record(question=wanted.id, passed=not message, message=message or f"all {len(wanted.checks)} checks passed")
 
 
-def _limit_memory(gigabytes: float) -> None:
-    """Where the system can: on Linux for certain. Elsewhere the container's limit has to do."""
+def _limit(gigabytes: float, cpu_seconds: float) -> None:
+    """Where the system can: memory on Linux for certain, computing time on every POSIX. Elsewhere the container's limit
+    has to do. The parent ends what takes too long; the limit here ends a loop whose parent was killed itself."""
     try:
         import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except (ImportError, OSError):
+    except ImportError:
         return
-    most = pages * resource.getpagesize() + int(gigabytes * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    seconds = int(cpu_seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    with contextlib.suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        most = pages * resource.getpagesize() + int(gigabytes * 2**30)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 if __name__ == "__main__":

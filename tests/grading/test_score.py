@@ -1,6 +1,10 @@
 """Scoring in a fresh interpreter: what goes wrong in a submission costs that question, with a reason, and no other."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 from grading.accidents import EATS, ENDS, GOOD, KILLS, LOOPS, OVERWRITES, PRETENDS
@@ -51,7 +55,19 @@ def test_a_file_that_is_no_notebook_scores_0_with_the_reason(tmp_path):
     )
 
 
-@pytest.mark.skipif(not hasattr(score.os, "killpg"), reason="POSIX only")
+POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+
+
+@POSIX
+def test_a_loop_ends_also_when_the_grader_was_killed():
+    job = {"secret": "s", "course_seed": "", "gigabytes": 3.0, "cpu_seconds": 5}
+    job["sources"] = {"A1.1": "def future_targets(tokens, n):\n    while True:\n        pass"}
+    command = [sys.executable, "-m", "mtp_edu.grading.score"]
+    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, cwd=course.ROOT, timeout=120)
+    assert done.returncode in (-signal.SIGKILL, -signal.SIGXCPU) and '"question"' not in done.stdout
+
+
+@POSIX
 def test_the_student_s_code_sees_nothing_of_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("MTP_EDU_COURSE_SEED", "secret")
     asks = "import os\ndef future_targets(tokens, n):\n    raise ValueError(sorted(os.environ))"
