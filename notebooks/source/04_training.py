@@ -377,7 +377,7 @@ if run.device.device.type == "cpu":
 #
 # Memory: on a CPU the plan is between 5 % below and 15 % above what is recorded, whatever is largest (the package's tests hold it to that). Mostly above, because when the activations are at their peak some gradients do not exist yet. The process itself takes more: Python and torch some hundred MB, and the memory manager keeps gaps. That is why only nine tenths of what is free are counted on.
 #
-# Time: as good as the machine is steady. A trial on an idle laptop knows nothing of the browser that you open later, or of the fan. Where the run was slower than its plan, look at its speed in the picture of section 2: in our stored outputs other programs were busy for most of the run, and less so during the trial.
+# Time: as good as the machine is steady. A trial on an idle laptop knows nothing of the browser that you open later, or of the fan. Where the run was slower than its plan, look at its speed in the picture of section 2. The samples that it writes take time, too, and are in no plan.
 #
 # </details>
 #
