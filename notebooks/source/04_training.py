@@ -76,8 +76,9 @@ def sample():
 model = mtp.MultiTokenModel(cfg)
 events = mtp.train(model, data, config, validation=check, folder=folder, tokenizer=tok, resume=True)
 four = views.TrainingMonitor(events, title="n = 4", sample=sample)
-for event in four:
-    pass  # your own code may stand here: it sees every step
+for event in four:  # your own code may stand here: it sees every step
+    if event.interrupted:
+        print(f"stopped after step {event.step} of {event.steps}: run this cell again to go on")
 
 # %% [markdown]
 # The loop above is all there is to it: `mtp.train` is a generator that makes one optimizer step and hands out an *event* with everything that is known then. The picture, a progress bar, the command line and a test all read the same events.
