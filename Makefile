@@ -21,6 +21,9 @@ lab: ## open the notebooks in JupyterLab, on this machine only
 test: ## check the style and run the tests
 	$(RUN) test $(ARGS)
 
+test-gpu: ## the proofs on CUDA, where there is one; the script for GPU machines at tiny scale
+	$(RUN) test-gpu $(ARGS)
+
 test-browser: ## run every notebook in JupyterLab, in a browser; screenshots in build/browser
 	$(RUN) test-browser $(ARGS)
 
@@ -52,4 +55,4 @@ clean: ## remove what was built, but .venv
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
 	find . -name '.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help lab test test-browser test-colab test-grading release grade lint notebooks wheel install clean
+.PHONY: help lab test test-gpu test-browser test-colab test-grading release grade lint notebooks wheel install clean

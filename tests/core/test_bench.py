@@ -1,10 +1,7 @@
 """The comparison with Hugging Face at tiny scale: the rows are there, the two models agree, the result is stored."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -100,24 +97,6 @@ def test_a_wrong_loss_would_show_as_an_error():
     for jointly in (False, True):
         assert memory._distance(case.gradients(case.peer(careful, jointly)), exact) < 1e-5
         assert memory._distance(case.gradients(case.peer(careless, jointly)), exact) > 1e-3
-
-
-@pytest.mark.skipif(os.name == "nt", reason="a bash script")
-def test_the_script_for_gpu_machines_runs_at_tiny_scale(tmp_path):
-    env = os.environ | {"PYTHON": sys.executable, "OUT": str(tmp_path)}
-    done = subprocess.run([".ci/gpu", "--quick"], cwd=mtp.paths.PACKAGE.parent, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "passed" in done.stdout or "skipped" in done.stdout
-    rows = json.loads((tmp_path / "bench_train_quick.json").read_text(encoding="utf-8"))["rows"]
-    assert [row["name"] for row in rows if "absent" not in row][:1] == ["mtp_edu n=1 eager"]
-    assert (tmp_path / "bench_memory_quick.json").is_file()
-    decoded = json.loads((tmp_path / "bench_decode_quick.json").read_text(encoding="utf-8"))
-    assert decoded["complete"] and any(row["name"] == "n_future=4, eager" for row in decoded["rows"])
-    swept = json.loads((tmp_path / "scaling_quick.json").read_text(encoding="utf-8"))
-    assert swept["complete"] and {row["n_future"] for row in swept["rows"]} == {1, 2, 4}
-    for task in ("induction", "arithmetic"):
-        stored = json.loads((tmp_path / f"{task}_quick.json").read_text(encoding="utf-8"))
-        assert stored["complete"] and [one["seed"] for one in stored["rows"][0]["runs"]] == [0, 1]
 
 
 def test_a_missing_peer_is_a_row_that_says_so(monkeypatch):

@@ -813,6 +813,8 @@ def needed(model, tokens, targets, count, draws, rng):
 # %% wrong: A6.5 | the control | drawn from another generator
 # as the staff's solution, but
 # -     control = [(heads, accuracy(heads)) for heads in (rng.sample(others, count) for _ in range(draws))]
+# +     import random
+# +
 # +     control = [(heads, accuracy(heads)) for heads in (random.sample(others, count) for _ in range(draws))]
 
 # %% wrong: A6.5 | the control | one set is drawn and used for all draws
