@@ -367,7 +367,7 @@ drawn(views.induction.by_share)
 # %% [markdown]
 # <details><summary><b>What do you see?</b></summary>
 #
-# With such names in half of the stories one run of six has learnt it after 4.2 million tokens, in all stories five of six. That is a step and not a slope, as in section 1: a run has it or not, and fewer occasions make it later, for most of them later than our budget. The one that got there is a run of $n = 1$. So here the difference points *against* the paper (−0.26, from −1.36 to +0.85), and over both shares three of six learnt it with either n. Who had stopped after the picture before would have told a story.
+# With such names in half of the stories one run of six has learnt it after 4.2 million tokens, in all stories five of six. That is a step and not a slope, as in section 1: a run has it or not. Whether the other five would have got there with more text, these runs do not say. The one that got there is a run of $n = 1$. So here the difference points *against* the paper (−0.26, from −1.36 to +0.85), and over both shares three of six learnt it with either n. Who had stopped after the picture before would have told a story.
 #
 # </details>
 

@@ -369,7 +369,7 @@ table(["pauses", "n = 1, %", "n = 2 less n = 1", "n = 4 less n = 1"], lines)
 #
 # A null result with two runs is not evidence of *no* effect either. It is what the experiment could show, and that is little.
 #
-# Ours, three runs of each: without pauses $n = 2$ is 1.5 points ahead, with five pauses 10.1. That is what the hypothesis would like, and the interval is −11.9 to +32.2: **no difference shown.** Look at the heights before the gap: pauses made *nobody* better. With them $n = 1$ answers 17 % in all three runs, hardly more with one operation than with five, so it has learnt little beyond which answers are frequent; of $n = 2$ one run stands there too. A budget counted in tokens holds 22 % fewer problems when each has five pauses, and the runs stopped before most of them had learnt to calculate. Who is ahead at that moment is who began first, not who thinks better.
+# Ours, three runs of each: without pauses $n = 2$ is 1.5 points ahead, with five pauses 10.1. That is what the hypothesis would like, and the interval is −11.9 to +32.2: **no difference shown.** Look at the heights before the gap: pauses made *nobody* better. With them $n = 1$ answers 17 % in all three runs, hardly more with one operation than with five, so it has learnt little beyond which answers are frequent; of $n = 2$ one run stands there too. A budget counted in tokens holds 22 % fewer problems when each has five pauses, and the runs were stopped while most had not learnt to calculate. Who is ahead at such a moment may only have begun first.
 #
 # </details>
 #
