@@ -25,6 +25,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.mtp_edu_cache, ignore_errors=True)
 
 
+# What a plain `pytest` leaves out, though all of it is there: marker -> what runs it
+ON_REQUEST = {"browser": "make test-browser", "colab": "make test-colab", "gpu_script": "make test-gpu"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    asked_for = config.getoption("markexpr")
+    for item in items:
+        for marker, command in ON_REQUEST.items():
+            if marker not in asked_for and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"runs with: {command}"))
+
+
 @pytest.fixture(autouse=True)
 def seeds() -> None:
     """The same random numbers whatever ran before; torch and numpy only where a test has imported them."""

@@ -14,19 +14,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import harness
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: drives JupyterLab in Chromium; runs with -m browser")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A full test run leaves the browser alone: starting it takes long, and many machines have none."""
-    if "browser" in config.getoption("markexpr"):
-        return
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason="browser tests run with: make test-browser"))
-
-
 @pytest.fixture(scope="session")
 def browser():
     """Chromium without a window."""
