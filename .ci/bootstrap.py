@@ -40,7 +40,7 @@ TASKS = {
     "lab": ("lab test", [["-m", "jupyterlab", "notebooks/00_start_here.ipynb", "--ip=127.0.0.1"]]),
     "test": ("lab test", [LINT, ["-m", "pytest", "-n", "2", "--dist", "loadfile"]]),
     "test-gpu": ("lab test", [["-m", "pytest", "tests/gpu", "-m", "gpu or gpu_script"]]),
-    "test-browser": ("lab test browser", [["-m", "pytest", "tests/browser", "-m", "browser"]]),
+    "test-browser": ("lab test browser", [["-m", "pytest", "-n", "2", "tests/browser", "-m", "browser"]]),
     "test-colab": (
         "test",
         [

@@ -79,7 +79,7 @@ def loss_curves(events: Sequence, title: str | None = None) -> Figure:
         axes.plot(steps, smooth, linewidth=2, **look)
         axes.plot([event.step for event in checks], [event.validation[k - 1] for event in checks], linestyle="none",
                   marker=style.HEAD_MARKERS[(k - 1) % 8], markersize=6, markerfacecolor=style.PAPER,
-                  markeredgecolor=style.colour(k), markeredgewidth=1.6)
+                  markeredgecolor=style.colour(k), markeredgewidth=1.6, clip_on=False, zorder=3)  # whole at the edge
         ends.append((_measured(smooth) or [math.nan])[-1])
     low, high = axes.get_ylim()
     ends = [low if math.isnan(end) else end for end in ends]

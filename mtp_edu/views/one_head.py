@@ -23,6 +23,7 @@ _SIDE = 340  # pixels of the pattern's picture
 _LABELLED = 40  # tokens that have room for names beside the picture
 _FINEST = 500  # rows and columns of the picture; of longer texts each stands for the largest of several weights
 _SAID = 0.05  # weights below are shaded, but not written out
+_AHEAD = 60  # tokens that are shown behind the one that looks: it cannot see them anyway
 _COLOURS = (_WEIGHT(np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
 _GREY = np.array([int(_UNSEEN[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.uint8)
 
@@ -85,8 +86,8 @@ def one_head(
     name = head_word(head)
     silent = f", without {_named(cut.heads)}" if cut.heads else ""
     title = f"{name} after {points[at]:,} of {points[-1]:,} {against}{silent}"
-    looks = f"token {t} ({shown[t]}) looks most at token {most} ({shown[most]}), with {row[most]:.2f}"
-    rule = f"{on_copies:.2f} on what followed it before" if copied else "it has not come before"
+    looks = f"token {t} ({shown[t]}) looks most at token {most} ({shown[most]}), with {_share(row[most])}"
+    rule = f"{_share(on_copies)} on what followed it before" if copied else "it has not come before"
     expects = f"the model expects {visible(guess.expected)} ({guess.probability:.2f})"
     if guess.actual is not None:
         mark = style.RIGHT if guess.expected == guess.actual else f"{style.WRONG} the text has {visible(guess.actual)}"
@@ -103,6 +104,10 @@ def one_head(
     ]
     says = [title, f"{looks}; {rule}", f"behind it {expects}", values, _accuracy_words(cut)]
     return figure("".join(parts), "\n".join(says), "mtp-onehead")
+
+
+def _share(weight: float) -> str:
+    return f"{weight:.2f}" if weight >= 0.005 or not weight else "less than 0.01"
 
 
 def _named(heads: Sequence[AttentionHead]) -> str:
@@ -191,9 +196,12 @@ def _curves(
 
 
 def _text(words: Sequence[str], row: np.ndarray, t: int, copied: Sequence[int]) -> str:
-    """The text, each token shaded by the weight that token t gives it; the numbers stand below the larger ones."""
+    """The text, each token shaded by the weight that token t gives it; the numbers stand below the larger ones.
+
+    A long text has a box of its own, which opens at its end: it ends soon behind t.
+    """
     right, spans = {*copied}, []
-    for s, word in enumerate(words):
+    for s, word in enumerate(words[: t + 1 + _AHEAD]):
         kind, look, weight = "mtp-word", "", float(row[s]) if s <= t else 0.0
         if s == t:
             kind += " mtp-looks"
@@ -206,12 +214,14 @@ def _text(words: Sequence[str], row: np.ndarray, t: int, copied: Sequence[int]) 
         number = f"<sub>{weight:.2f}</sub>" if weight >= _SAID else ""
         token = escape(printable(word).replace("\n", "↵").replace("\t", "⇥"))
         spans.append(f'<span class="{kind}"{look}>{token}{number}</span>' + "<br>" * word.endswith("\n"))
+    if left_out := len(words) - len(spans):
+        spans.append(tag("span", f" … and {left_out:,} later token{'s' * (left_out > 1)}", class_="mtp-mute"))
     key = (
         '<span class="mtp-word mtp-looks">framed</span> the token that looks, '
         '<span class="mtp-word" style="--mtp-w:1">shaded</span> by the weight it gives, '
         '<span class="mtp-word mtp-copy">dashed</span> what followed it before, where an induction head looks'
     )
-    return tag("div", *spans, class_="mtp-flow") + tag("div", key, class_="mtp-key")
+    return tag("div", tag("div", *spans), class_="mtp-flow") + tag("div", key, class_="mtp-key")
 
 
 def _accuracy(cut: Cut) -> str:

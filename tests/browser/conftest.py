@@ -1,4 +1,4 @@
-"""One JupyterLab and one browser for all browser tests.
+"""One JupyterLab and one browser for all browser tests of a worker.
 
 They run on request only (`make test-browser`, or pytest tests/browser -m browser), and then what they need has to be
 there: a browser test that is skipped proves nothing.
@@ -32,9 +32,10 @@ def browser():
 
 @pytest.fixture
 def expect(browser):
-    """Playwright's assertions, which wait; `browser` first, which says what is missing."""
+    """Playwright's assertions, which wait, on a busy machine long; `browser` first, which says what is missing."""
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=30_000)
     return expect
 
 

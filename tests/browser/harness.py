@@ -11,6 +11,7 @@ What makes this reliable, learnt the hard way:
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -259,6 +260,17 @@ class OpenNotebook:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.set_viewport_size({"width": before["width"], "height": min(16_000, self.page.evaluate(WHOLE))})
         self.page.screenshot(path=path)
+        self.page.set_viewport_size(before)
+        return path
+
+    def picture(self, locator, name: str) -> Path:
+        """A picture of one element, or of its first 16,000 pixels, as build/browser/NAME.png."""
+        before = self.page.viewport_size
+        path = PICTURES / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        height = min(16_000, math.ceil(locator.bounding_box()["height"]) + before["height"])
+        self.page.set_viewport_size({"width": before["width"], "height": height})
+        locator.screenshot(path=path)
         self.page.set_viewport_size(before)
         return path
 

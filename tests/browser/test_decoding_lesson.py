@@ -23,7 +23,7 @@ def test_a_learner_steps_through_a_generation(open_notebook, expect):
         handle.press("Home")
         expect(output).to_contain_text("step 1 of")
         panel.locator(".mtp-play button").first.click()
-        expect(output).to_contain_text("step 2 of", timeout=20_000)  # four phases
+        expect(output).to_contain_text("step 2 of")  # four phases
         panel.locator(".mtp-play button").first.click()  # pause
         heads = output.locator(".mtp-block .mtp-ink4")
         expect(heads).to_have_count(1)

@@ -52,7 +52,7 @@ def test_the_race_runs_again_and_says_what_is_wrong(open_notebook, expect):
         expect(lane).not_to_have_text(before)
         expect(lane).to_contain_text("red ball")
         shown = lane.locator(".mtp-step").last
-        expect(shown).to_have_css("opacity", "1", timeout=20_000)  # the replay comes to its end
+        expect(shown).to_have_css("opacity", "1")  # the replay comes to its end
         assert notebook.can_be_seen(shown)
         prompt.fill("")
         notebook.find("button.mtp-run").click()
@@ -85,11 +85,11 @@ def test_the_cursor_walks_through_the_recorded_memory(open_notebook, expect):
         notebook.run_all()
         panel = notebook.find(".mtp-panel").filter(has=notebook.page.locator(".mtp-memory"))
         output = panel.locator(".mtp-output")
-        expect(output).to_contain_text("head 2 loss")  # where the peak lies
+        words = output.locator(".mtp-note", has_text=re.compile(r"event [\d,]+ of")).last
+        expect(words).to_contain_text("head 2 loss")  # where the peak lies
         panel.locator("button.mtp-forth").click()
-        expect(output).to_contain_text("head 2 backward")
+        expect(words).to_contain_text("head 2 backward")
         handle = panel.locator(".mtp-slider-event .noUi-handle")
-        words = output.locator(".mtp-note", has_text=re.compile(r"event \d+ of")).last
         before = words.inner_text()
         handle.focus()
         handle.press("ArrowLeft")

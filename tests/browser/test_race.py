@@ -30,7 +30,7 @@ def test_the_race_is_paused_replayed_and_run_against_another_rival(open_notebook
         again.focus()
         again.press("Space")
         expect(last).to_have_css("animation-name", "mtp-run-fast-again")
-        expect(last).to_have_css("opacity", "1", timeout=20_000)  # it comes to its end
+        expect(last).to_have_css("opacity", "1")  # it comes to its end
         assert notebook.can_be_seen(race.locator(".mtp-key").first)
 
         notebook.find(".mtp-rival select").select_option("self-speculative, sampled")

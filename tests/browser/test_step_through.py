@@ -39,7 +39,7 @@ def test_a_step_is_walked_through_phase_by_phase(open_notebook, lab, expect):
         expect(says).to_contain_text("Keys and values")
         assert notebook.can_be_seen(output.locator(".mtp-entry.mtp-kept").first)
         panel.locator(".mtp-play button").first.click()
-        expect(output).to_contain_text("step 2 of", timeout=20_000)
+        expect(output).to_contain_text("step 2 of")
         panel.locator(".mtp-play button").first.click()  # pause
         handle = panel.locator(".mtp-slider-step .noUi-handle")
         handle.focus()

@@ -95,7 +95,7 @@ def test_a_run_is_watched_stopped_and_gone_on_with(open_notebook, training, expe
                     assert notebook.low_contrast() == [] and notebook.broken() == []
                     notebook.screenshot("training-" + ("dark" if dark else "light"))
             how(notebook)
-            expect(live).to_have_count(0, timeout=30_000)  # the lasting picture has taken its place
+            expect(live).to_have_count(0)  # the lasting picture has taken its place
             picture = notebook.find(".jp-OutputArea-output img")
             expect(picture).to_have_count(1)
             assert picture.evaluate("image => image.naturalWidth") > 600 and notebook.can_be_seen(picture)

@@ -99,6 +99,16 @@ def test_large_weights_survive_in_the_picture_of_a_long_text():
     assert pixels.shape == (500, 500, 3) and np.array_equal(pixels[388, 166], pixels[100, 0])
 
 
+def test_a_long_text_ends_soon_behind_the_token_that_looks():
+    words = [f"w{i}" for i in range(1000)]
+    figure = drawn(words=words, t=700)
+    found = words_of(figure)
+    assert [text for _, _, text in found] == words[:761] and "mtp-looks" in found[700][0]
+    assert "… and 239 later tokens" in figure.html and "later token" not in drawn(words=words, t=939).html
+    assert "… and 1 later token<" in drawn(words=words, t=938).html
+    assert "looks most at token 0 (w0), with less than 0.01" in figure.text
+
+
 def test_curves_pass_through_their_numbers_and_the_point_is_marked():
     curves = {"accuracy": [0.0, 0.5, 1.0], "L1H0 prefix matching": [0.2, 0.2, 0.8]}
     figure = drawn(points=(0, 50, 100), at=1, curves=curves, others=[[0.1, 0.1, 0.1]] * 3)
