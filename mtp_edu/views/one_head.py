@@ -21,6 +21,7 @@ from mtp_edu.views.losses import spread
 
 _SIDE = 340  # pixels of the pattern's picture
 _LABELLED = 40  # tokens that have room for names beside the picture
+_LONG = 100  # tokens; the pictures of longer texts are coloured by the square root of the weights
 _FINEST = 500  # rows and columns of the picture; of longer texts each stands for the largest of several weights
 _SAID = 0.05  # weights below are shaded, but not written out
 _AHEAD = 60  # tokens that are shown behind the one that looks: it cannot see them anyway
@@ -120,11 +121,12 @@ def _map(weights: np.ndarray, shown: Sequence[str], t: int, most: int, alt: str)
     block = -(-length // _FINEST)
     side = -(-length // block)
     levels = np.zeros((side * block, side * block), dtype=np.uint8)
-    np.multiply(weights, 255, out=levels[:length, :length], casting="unsafe")
+    # one weight among many tokens is small: without the root the picture of a long text would be blank
+    np.multiply(np.sqrt(weights) if length > _LONG else weights, 255, out=levels[:length, :length], casting="unsafe")
     parts = [levels[i::block, j::block] for i in range(block) for j in range(block)]
     pixels = _COLOURS[np.maximum.reduce(parts) if block > 1 else levels]
     pixels[~np.tri(side, dtype=bool)] = _GREY  # what comes later is not seen
-    if side < 100:  # large enough to stay sharp in viewers that smooth
+    if length <= _LONG:  # large enough to stay sharp in viewers that smooth
         pixels = pixels.repeat(4, 0).repeat(4, 1)
     buffer = BytesIO()
     imsave(buffer, pixels, format="png", pil_kwargs={"compress_level": 1})
@@ -142,7 +144,8 @@ def _map(weights: np.ndarray, shown: Sequence[str], t: int, most: int, alt: str)
         ]
         names = tag("div", *labels, class_="mtp-names", style=f"height:{_SIDE}px")
     board = tag("div", picture, over, class_="mtp-board", style=f"width:{_SIDE}px;height:{_SIDE}px")
-    foot = tag("div", "down: token that looks; right: token looked at", class_="mtp-mute mtp-foot")
+    scale = "; colour: square root of the weight" * (length > _LONG)
+    foot = tag("div", f"down: token that looks; right: token looked at{scale}", class_="mtp-mute mtp-foot")
     return tag("div", names, board, class_="mtp-map") + foot
 
 

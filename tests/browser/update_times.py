@@ -6,7 +6,7 @@ TrainingMonitor redraws on its own, at most five times a second, and DecodingRac
 
 import json
 import statistics
-import sys
+import tempfile
 from pathlib import Path
 
 import harness
@@ -42,21 +42,15 @@ def measure(browser, lab: harness.Lab) -> dict[str, list[float]]:
     with harness.open_notebook(browser, lab, "six_panels.ipynb") as notebook:
         notebook.run_all()
         for i, name in enumerate(six_panels.CELLS, start=1):
-            moves = six_panels.MOVES.get(name, [])
-            panel = notebook.find(".jp-CodeCell").nth(i).locator(".mtp-panel")
-            every = [
-                panel.evaluate(MOVE, [*moves[turn % len(moves)], LONGEST]) for turn in range(TIMES + 1) if moves
-            ]
-            if every:
-                times[name] = every[1:]
+            if moves := six_panels.MOVES.get(name):
+                panel = notebook.find(".jp-CodeCell").nth(i).locator(".mtp-panel")
+                turns = [moves[turn % len(moves)] for turn in range(TIMES + 1)]
+                times[name] = [panel.evaluate(MOVE, [*move, LONGEST]) for move in turns][1:]
     return times
 
 
 def main() -> None:
-    with (
-        harness.Lab(Path(sys.argv[1])) as lab,
-        sync_playwright() as driver,
-    ):
+    with tempfile.TemporaryDirectory() as folder, harness.Lab(Path(folder)) as lab, sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=harness.find_chromium(), headless=True, args=harness.FLAGS)
         times = measure(chromium, lab)
         chromium.close()

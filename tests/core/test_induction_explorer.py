@@ -99,6 +99,14 @@ def test_large_weights_survive_in_the_picture_of_a_long_text():
     assert pixels.shape == (500, 500, 3) and np.array_equal(pixels[388, 166], pixels[100, 0])
 
 
+def test_long_texts_are_coloured_by_the_root_and_say_so():
+    short, long = (drawn(np.full((size, size), 0.25), words=["x"] * size, t=3) for size in (100, 101))
+    half = drawn(np.full((100, 100), 0.5), words=["x"] * 100, t=3)
+    assert np.array_equal(picture_of(long)[9, 0], picture_of(half)[36, 0])
+    assert not np.array_equal(picture_of(long)[9, 0], picture_of(short)[36, 0])
+    assert "square root" in long.html and "square root" not in short.html
+
+
 def test_a_long_text_ends_soon_behind_the_token_that_looks():
     words = [f"w{i}" for i in range(1000)]
     figure = drawn(words=words, t=700)
