@@ -79,6 +79,9 @@ ON_TOP = """element => {
 # Text of HTML figures that stands out too little from what is behind it, as WCAG 2 computes it: one line per pair of
 # colours.  What is hidden is left out, and what stands on a pattern, of which nothing can be said so.
 LOW_CONTRAST = """least => {
+  for (const animation of document.getAnimations()) {
+    try { animation.finish(); } catch { /* it has no end */ }  // what is still fading in would look pale
+  }
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const rgba = colour => {
     const found = colour.match(/^rgba?\\(([^)]+)\\)$/);
