@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -255,6 +255,24 @@ class OpenNotebook:
     def broken(self) -> list[str]:
         """Pictures that did not load, figures without size or off the page, tips that are open by themselves."""
         return self.page.evaluate(BROKEN)
+
+    def faults(self, seconds: float = 20) -> list[str]:
+        """What is broken or pale once the page has settled; empty as soon as nothing is."""
+        end = time.monotonic() + seconds
+        while (found := self.broken() + self.low_contrast()) and time.monotonic() < end:
+            time.sleep(0.2)
+        return found
+
+    def shows(self, check: Callable[[str], None], seconds: float = 30) -> None:
+        """Wait until `check` accepts what the page says; widgets may come a while after the kernel is idle."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return check(self.text())
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.2)
 
     def screenshot(self, name: str) -> Path:
         """A picture of the whole notebook, or of its first 16,000 pixels, as build/browser/NAME.png."""

@@ -74,7 +74,7 @@ def test_a_notebook_reads_well_saved_and_run(name, open_notebook):
     with open_notebook(name) as notebook:
 
         def look(state: str) -> None:
-            found[state] = notebook.broken() + notebook.low_contrast()
+            found[state] = notebook.faults()
             notebook.screenshot(f"{name[:2]}-{state}")
 
         # as cloned, so not trusted: JupyterLab takes the style sheets away
@@ -83,9 +83,8 @@ def test_a_notebook_reads_well_saved_and_run(name, open_notebook):
         notebook.set_theme(dark=False)
         look("saved")
         notebook.run_all(seconds=400)
-        text = notebook.text()
-        assert "MTP_EDU_FAST is set" in text
-        SHOWS[name[:2]](text)
+        assert "MTP_EDU_FAST is set" in notebook.text()
+        notebook.shows(SHOWS[name[:2]])
         look("light")
         notebook.set_theme(dark=True)
         look("dark")

@@ -92,7 +92,7 @@ def test_a_run_is_watched_stopped_and_gone_on_with(open_notebook, training, expe
                 for dark in (True, False):
                     notebook.set_theme(dark)
                     assert notebook.can_be_seen(notebook.find("button.mtp-stop"))
-                    assert notebook.low_contrast() == [] and notebook.broken() == []
+                    assert notebook.faults() == []
                     notebook.screenshot("training-" + ("dark" if dark else "light"))
             how(notebook)
             expect(live).to_have_count(0)  # the lasting picture has taken its place
