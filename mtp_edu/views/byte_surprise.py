@@ -33,7 +33,7 @@ def surprise_bars(text: bytes, bits: Sequence[float], starts: Sequence[int]) -> 
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.7, len(text) - 0.3)
     axes.set_ylabel("bits")
-    axes.legend(fontsize=8.5, frameon=False, loc="upper right", ncols=2)
+    axes.legend(fontsize=8.5, frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)  # above the bars
     axes.spines[["top", "right"]].set_visible(False)
     parts = {True: [], False: []}
     for i, own in enumerate(bits):

@@ -101,7 +101,7 @@ class RulePanel(Panel):
     def run(self, *_) -> None:
         """Draw with the controls as they stand."""
         self.button.disabled = True
-        self.output.value = figure(note("drawing …"), "drawing").html
+        self._put(figure(note("drawing …"), "drawing"))
         try:
             self.update()
         finally:

@@ -13,7 +13,7 @@ from mtp_edu.views import style
 from mtp_edu.views.html import HtmlFigure, TokenText, chip, escape, figure, head_name, legend, table, tag, visible
 
 VIEWS = ("predictions", "surprise", "entropy")
-CELLS = 1000  # guesses on a page: more make the page slow
+CELLS = 600  # guesses on a page: more make the page slow
 _MARKS = {"right": style.RIGHT, "near": style.NEAR, "wrong": style.WRONG, "none": " "}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _FULL = 21  # pixels of the largest bar
@@ -94,7 +94,7 @@ def _words(tokens: Sequence[str], where: range) -> Iterator[range]:
             start, width = t + 1, 0
 
 
-def pages(tokens: Sequence[str], guesses: int, max_tokens: int = 300) -> list[range]:
+def pages(tokens: Sequence[str], guesses: int, max_tokens: int = 200) -> list[range]:
     """Cut positions into pages of at most max_tokens tokens, fewer if each has many guesses: at the last line end of a
     page's second half, or at the last word's."""
     cuts, size = [0], max(2, min(max_tokens, CELLS // guesses))

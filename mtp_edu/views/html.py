@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mtp_edu.views import style
 
 TokenText = Callable[[int], str]  # a tokenizer's token_text: one token for display
+STYLE_SHEET = f"<style>{style.CSS}</style>"
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,11 @@ class HtmlFigure:
 
     html: str
     text: str
+
+    @property
+    def bare(self) -> str:
+        """Without the style sheet, for a place that has it already."""
+        return self.html.removeprefix(STYLE_SHEET)
 
     def _repr_html_(self) -> str:
         return self.html
@@ -38,7 +44,7 @@ def tag(name: str, *content: str, **attributes: str) -> str:
 
 def figure(body: str, text: str, class_: str = "", style_: str = "") -> HtmlFigure:
     """Put a body into the box and under the style sheet that all figures share."""
-    return HtmlFigure(f"<style>{style.CSS}</style>" + tag("div", body, class_=f"mtp-fig {class_}", style=style_), text)
+    return HtmlFigure(STYLE_SHEET + tag("div", body, class_=f"mtp-fig {class_}", style=style_), text)
 
 
 def error(message: str) -> HtmlFigure:

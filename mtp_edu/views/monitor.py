@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from mtp_edu.views.html import escape, figure, note, tag
 from mtp_edu.views.losses import loss_curves, loss_sentence, loss_svg
+from mtp_edu.views.panels import _style_sheet
 from mtp_edu.views.show import clicks_while_busy, in_notebook, png, png_size
 
 
@@ -172,11 +173,11 @@ class TrainingMonitor:
             parts.append(tag("div", escape(text), class_="mtp-code mtp-writes"))
         drawn = figure("".join(parts), words, "mtp-monitor")
         if self._picture is not None:
-            self._picture.value = drawn.html
+            self._picture.value = drawn.bare
             return
         bundle = {"text/html": drawn.html, "text/plain": drawn.text}
         if self._handle is None and clicks_while_busy():
-            bundle |= self._with_button(drawn.html)
+            bundle |= self._with_button(drawn.bare)
         self._display(bundle)
 
     def _with_button(self, html: str) -> dict:
@@ -189,7 +190,7 @@ class TrainingMonitor:
         vars(button.comm).pop("_reply_subshell_id", None)
         self._picture = widgets.HTML(html)
         self._picture.add_class("mtp-output")
-        box = widgets.VBox([button, self._picture])
+        box = widgets.VBox([_style_sheet(), button, self._picture])
         box.add_class("mtp-panel")
         view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
         return {"application/vnd.jupyter.widget-view+json": view}

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from mtp_edu.views.figures import target_table
-from mtp_edu.views.html import HtmlFigure, error, figure
+from mtp_edu.views.html import STYLE_SHEET, HtmlFigure, error, figure
 from mtp_edu.views.show import png
 
 
@@ -25,7 +25,7 @@ class Panel:
         self._figure = figure("", "not run yet")
         self.output = widgets.HTML()
         self.output.add_class("mtp-output")
-        self.widget = widgets.VBox([*controls, self.output])
+        self.widget = widgets.VBox([_style_sheet(), *controls, self.output])
         self.widget.add_class("mtp-panel")
 
     def make(self) -> HtmlFigure:
@@ -40,7 +40,10 @@ class Panel:
             except Exception as problem:  # a callback has no cell to raise in
                 kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
                 self._figure = error(f"{kind}{problem}")
-            self.output.value = self._figure.html
+            self._put(self._figure)
+
+    def _put(self, drawn: HtmlFigure) -> None:
+        self.output.value = drawn.bare
 
     def static(self) -> HtmlFigure | Figure:
         """The figure as it stands, without controls: for a saved notebook."""
@@ -64,6 +67,11 @@ class Panel:
 def _control(widget: widgets.Widget, name: str) -> widgets.Widget:
     widget.add_class(name)
     return widget
+
+
+def _style_sheet() -> widgets.HTML:
+    """The figures' style sheet, once. With every update a browser would compute the style of the whole page anew."""
+    return widgets.HTML(STYLE_SHEET, layout=widgets.Layout(display="none"))
 
 
 def _slider(name: str, text: str, value: int, low: int, high: int, live: bool = True) -> widgets.IntSlider:

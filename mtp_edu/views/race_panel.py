@@ -77,7 +77,7 @@ class DecodingRace(Panel):
     def run(self, *_) -> None:
         """Measure and replay with the controls as they stand."""
         self.button.disabled = True
-        self.output.value = figure(note("measuring both decoders …"), "measuring").html
+        self._put(figure(note("measuring both decoders …"), "measuring"))
         try:
             self.update()
         finally:

@@ -109,6 +109,7 @@ def by_cost(content: Mapping) -> Figure:
     fig = canvas(10.5, 4.4)
     panels = fig.subplots(1, 2, sharey=True)
     words, ends = [], {"tokens": {}, "flops": {}}
+    look = {"textcoords": "offset points", "fontsize": 9.5, "color": style.INK}
     for row in rows:
         points = list(zip(*(one["points"] for one in row["runs"]), strict=True))  # one tuple of seeds per validation
         losses = [fmean(point["losses"][0] for point in of_point) for of_point in points]
@@ -118,6 +119,8 @@ def by_cost(content: Mapping) -> Figure:
             axes.plot(places, losses, linewidth=1.3, markersize=4, **n_look(n))
             if n == 1:
                 ends[cost][row["size"]] = places[-1], losses[-1]
+            elif n > 2:  # far from the other lines of its size: a name where it begins
+                axes.annotate(row["size"], (places[0], losses[0]), xytext=(7, 0), va="center", **look)
         words.append(f"{row['size']}, n = {n}: {losses[-1]:.3f}")
     low, high = panels[0].get_ylim()
     panels[0].set_ylim(low - 0.05 * (high - low), high)  # room for the lowest name
@@ -128,7 +131,6 @@ def by_cost(content: Mapping) -> Figure:
     doubled = [first * 2**i for i in range(int(math.log2(last / first)) + 1)]
     panels[0].set_xticks(doubled, [million(tokens) for tokens in doubled])
     panels[0].minorticks_off()
-    look = {"textcoords": "offset points", "fontsize": 9.5, "color": style.INK}
     left, right = panels[0].get_xlim()
     panels[0].set_xlim(left, right * (right / left) ** 0.12)
     heights = spread([loss for _, loss in ends["tokens"].values()], 0.055 * (high - low))

@@ -58,6 +58,7 @@ config = mtp.TrainConfig(
     checkpoint_every=run.pick(laptop=50, gpu=250, fast=4),
 )
 folder = Path(tempfile.mkdtemp()) / "nano"  # where the run keeps itself
+past = {}  # its events by step, from all sittings
 
 prompt = "def read(self, name):\n    "
 
@@ -77,6 +78,7 @@ model = mtp.MultiTokenModel(cfg)
 events = mtp.train(model, data, config, validation=check, folder=folder, tokenizer=tok, resume=True)
 four = views.TrainingMonitor(events, title="n = 4", sample=sample)
 for event in four:  # your own code may stand here: it sees every step
+    past[event.step] = event
     if event.interrupted:
         print(f"stopped after step {event.step} of {event.steps}: run this cell again to go on")
 
@@ -84,20 +86,21 @@ for event in four:  # your own code may stand here: it sees every step
 # The loop above is all there is to it: `mtp.train` is a generator that makes one optimizer step and hands out an *event* with everything that is known then. The picture, a progress bar, the command line and a test all read the same events.
 
 # %%
-event = four.history[-1]
+history = list(past.values())
+event = history[-1]
 print(f"step {event.step} of {event.steps}: {event.tokens:,} tokens seen in {event.seconds:.0f} s")
 print(f"{event.tokens_per_second:,.0f} tokens per second, "
       f"{event.flops_utilisation:.0%} of what this machine reaches in a large matrix product")
 print("training text, per head:", " ".join(f"{loss:.2f}" for loss in event.losses))
 print("held-out text, per head:", " ".join(f"{loss:.2f}" for loss in event.validation or ()))
-print(f"the first step's head 1: {four.history[0].losses[0]:.2f}; no idea at all: ln {cfg.vocab_size} = {math.log(cfg.vocab_size):.2f}")
+print(f"the first step's head 1: {history[0].losses[0]:.2f}; no idea at all: ln {cfg.vocab_size} = {math.log(cfg.vocab_size):.2f}")
 
 # %% [markdown]
 # <details><summary><b>Answers</b></summary>
 #
 # (a) $\ln 512 = 6.24$ nats: whoever gives all 512 tokens the same chance pays $-\ln(1/512)$ for each. The first step stands a little above, because random weights are not silent: they have opinions, and these are wrong.
 #
-# (b) Most often indentation and line ends come first, since they are frequent and need only the last few tokens. Then words of the language (`self`, `return`, `if`), then brackets that close. Names that exist take far longer: they need memory over many tokens, and a model a thousand times as large. What it writes is not a program, and yours need not look like ours.
+# (b) Most often indentation and line ends come first, since they are frequent and need only the last few tokens. Then words of the language (`self`, `return`, `if`), then brackets that close. Names that fit the place take longer: the model writes words that it has often read (`self`, for instance), but not yet the name that was defined ten lines above. What it writes is not a program, and yours need not look like ours.
 #
 # </details>
 #
@@ -105,21 +108,21 @@ print(f"the first step's head 1: {four.history[0].losses[0]:.2f}; no idea at all
 #
 # | you see | it means |
 # | --- | --- |
-# | the first steps are nearly flat | *warm-up*: the learning rate grows from 0, so that the first, wild gradients do no harm |
+# | the first five or so steps are nearly flat | *warm-up*: the learning rate grows from 0 for the first tenth of the run, so that the first, wild gradients do no harm. The steep fall begins while it still grows |
 # | a steep fall, then a shelf where all heads meet | at first they only learn how often each token occurs (near 5.1 here); from there on it takes context |
 # | the thin line trembles | every step sees other windows. Two neighbouring steps do not compare, the thick line does |
 # | the heads fan out | further ahead is harder (lesson 1) |
-# | hollow marks lie on the thick line or a little above | the model does nearly as well on text it has not seen. If they rise while the line falls, it learns by heart (section 5) |
-# | the end is smooth and still falls | the learning rate goes to almost 0 there, which takes the trembling out of the *weights* |
+# | hollow marks lie near the thick line | the model does nearly as well on text it has not seen. They are always the same windows, and these may be easier or harder than the training text. This run reads no window twice, so no gap comes from learning by heart. If the marks rise while the line falls, it does (section 5) |
+# | the hollow marks level off at the end | the learning rate goes to 3 % of its peak, so the *weights* come to rest. The thin line still trembles, because the windows still differ |
 #
-# The learning rate of step $s$ of $S$, with $w$ steps of warm-up and the peak $\eta$ (the paper's Table S13 has the same shape, and ends at 3 % of the peak too):
+# The learning rate of step $s$ of $S$, with $w$ steps of warm-up and the peak $\eta$ (the paper's Table S13 has the same shape and, for code, the same 3 % at the end):
 #
 # $$\eta_s = \eta \cdot \begin{cases} (s+1)/w & s < w \\ 0.03 + 0.97 \cdot \tfrac12 \left(1 + \cos \pi \tfrac{s-w}{S-1-w}\right) & \text{else} \end{cases}$$
 #
 # In the code it is `learning_rate(config, step)`, five lines. The other two curves are the *gradient norm*, which says how hard the step pulls, and the speed, which says what else your machine was doing:
 
 # %%
-run_inside(four.history)
+run_inside(history)
 
 # %% [markdown]
 # <details><summary><b>Question.</b> The gradient norm is above 1 in every step, and each gradient is scaled down to norm 1. Why does the model learn all the same, and what is the clipping good for?</summary>
@@ -130,7 +133,7 @@ run_inside(four.history)
 #
 # <details><summary><b>Question.</b> Why can a run of 600 steps not be judged by where a run of 1,200 steps stood after 600?</summary>
 #
-# Because of the learning rate. Half-way it is still high and the weights still tremble; the short run has already come to rest. A loss on the way is higher than a run of that length would end with. This matters for every comparison below.
+# Because of the learning rate. Half-way it is still high and the weights still tremble; the short run has already come to rest. A loss on the way is as a rule higher than a run of that length would end with. This matters for every comparison below.
 #
 # </details>
 #
@@ -266,7 +269,7 @@ print(f"held-out text was best in epoch {best.step / per_epoch:.1f} of {measured
 # | 200B tokens, 0.8 epochs: n = 1 → n = 4 | 30.0 → 33.8 | 22.8 → 24.0 | 2.8 → 1.6 |
 # | 1T tokens, 4 epochs: n = 1 → n = 4 | 40.7 → 43.1 | 31.7 → 31.6 | 5.4 → 4.3 |
 #
-# More epochs help both. The gain of $n = 4$ shrinks from +3.8 to +2.4 on MBPP, from +1.2 to nothing on HumanEval, and on APPS $n = 4$ loses both times. The paper says that the advantage is kept with several epochs; its own columns say it more softly. And each cell is one model, without a spread.
+# The second row has seen five times as many tokens, so it is more training and more epochs at once. The gain of $n = 4$ shrinks from +3.8 to +2.4 on MBPP, from +1.2 to nothing on HumanEval, and on APPS $n = 4$ loses both times. With 100 attempts it still gains on HumanEval (83.0 → 86.2). The paper says that the advantage is kept with several epochs; that holds for some columns. Each cell is one model, without a spread.
 #
 # ## 6. n = 1 against n = 4: equal in what?
 #
@@ -287,6 +290,8 @@ def train_one(steps, title):
     return views.TrainingMonitor(events, title=title).run()
 
 
+if history[-1].step < config.steps:
+    raise RuntimeError("the run of section 1 is not finished: run its cell again, then those below it")
 equal_text = train_one(config.steps, "n = 1, equal text")
 
 # %% [markdown]
@@ -326,7 +331,7 @@ equal_time = train_one(longer, "n = 1, equal time")
 
 # %%
 each = {1: median(turns["n = 1"]), 4: ratio * median(turns["n = 1"])}
-runs = {"n = 4": four.history, "n = 1, equal text": equal_text, "n = 1, equal time": equal_time}
+runs = {"n = 4": history, "n = 1, equal text": equal_text, "n = 1, equal time": equal_time}
 runs = {name: [replace(event, seconds=event.step * each[len(event.losses)]) for event in events] for name, events in runs.items()}
 for name, events in runs.items():
     last = [event for event in events if event.validation][-1]
@@ -336,11 +341,11 @@ run_curves(runs)
 # %% [markdown]
 # <details><summary><b>What can be said, and what cannot?</b></summary>
 #
-# In our runs $n = 1$ is ahead on both counts, and the additional steps of equal time help it further. That agrees with the paper's own small models (n = 4 *loses* at 0.3B and 0.6B, Table S7) and says nothing about large ones. The curves also show how little one may conclude: each is a single seed, and the ratio of times is that of one machine on one day, within the range printed above. What $n = 4$ buys at this size is drafts (lesson 5), not a better head 1.
+# In our runs $n = 1$ is ahead on both counts. How much of that is chance? Look at the two runs of $n = 1$: they read the same windows in the same order, at almost the same rates until the shorter one comes to rest, and yet do not lie on one line. A difference as small as theirs proves nothing. The lead over $n = 4$ is larger, and the seeds below confirm it. The paper's small models agree in kind ($n = 4$ solves fewer problems at 0.3B and 0.6B, Table S7); that says nothing about large ones. Both had the same peak rate, which need not be the best for both, and the ratio of times is that of one machine on one day, within the range printed above. What $n = 4$ buys at this size is drafts (lesson 5), not a better head 1.
 #
 # </details>
 #
-# One run of each is an anecdote. The same question with several sizes, seeds and intervals is an experiment of the package, `mtp-edu run scaling`:
+# One run of each is an anecdote. The same question with three sizes, three seeds and intervals is an experiment of the package, `mtp-edu run scaling`:
 
 # %%
 stored = data_dir() / "results" / "scaling_cpu.json"
@@ -353,6 +358,12 @@ content and scaling.by_size(content)
 content and scaling.by_cost(content)
 
 # %% [markdown]
+# <details><summary><b>What do three seeds say?</b></summary>
+#
+# $n = 2$ costs head 1 nothing that they can show: +0.01 [−0.03, +0.05] nats at nano, +0.02 [−0.01, +0.05] at 1M, +0.04 [−0.00, +0.08] at 3M. (The intervals are 95 %. That the three means grow with the size may be chance as well.) $n = 4$ costs +0.16 [+0.12, +0.21] at nano. For that it writes 1.34 [1.25, 1.42] tokens per forward, where $n = 2$ writes 1.24 to 1.26. At 1M and 3M there is no $n = 4$: of their five and four layers the trunk would keep one, or none. In the last picture only the end of each line is a finished run.
+#
+# </details>
+#
 # ## 7. Before a long run: what will it take?
 #
 # A run that dies after three hours for want of memory, or that turns out to need a week, should be known *before* it starts. Both follow from the shape:
@@ -366,7 +377,7 @@ content and scaling.by_cost(content)
 # %%
 known = meter.plan(cfg, config, length)
 print(known)
-print(f"the run of section 1 took {four.history[-1].seconds:.0f} s; planned: {known.seconds:.0f} s")
+print(f"the run of section 1 took {history[-1].seconds:.0f} s; planned: {known.seconds:.0f} s")
 
 if run.device.device.type == "cpu":
     trial = replace(config, steps=2, warmup_steps=0, validate_every=0)
@@ -382,16 +393,16 @@ if run.device.device.type == "cpu":
 #
 # </details>
 #
-# Now the sizes of the paper's Table S14, on *this* machine: 100 million tokens, vocabulary 4,096, windows of 512, batches of 4. Real steps of the large ones would take minutes, so their utilisation is *assumed*: 35 %.
+# Now `nano` and larger presets, up to sizes of the paper's Table S14, on *this* machine: 100 million tokens, vocabulary 4,096, windows of 512, batches of 4. Real steps of the large ones would take minutes, so their utilisation is *assumed*: 35 %. Where the small ones reach more, a part of the jump between measured and assumed is that assumption.
 
 # %%
-print(f"{'':6}{'parameters':>15}{'memory':>10}{'fits':>6}{'time':>16}   utilisation")
+print(f"{'':6}{'n':>3}{'parameters':>15}{'memory':>10}{'fits':>6}{'time':>16}   utilisation")
 for name, (_, layers, _) in PRESETS.items():
     shape = mtp.ModelConfig.preset(name, vocab_size=4096, max_seq_len=512, n_future=4 if layers > 4 else 2)
     long = mtp.TrainConfig(steps=48_800, batch_size=4)
     plan = meter.plan(shape, long, length=512, trial_seconds=run.pick(laptop=10, fast=0))
     source = f"measured in {plan.steps_timed} steps" if plan.steps_timed else "assumed"
-    print(f"{name:6}{shape.parameters():>15,}{plan.memory.total / 1e9:>7.1f} GB{'yes' if plan.fits else 'NO':>6}"
+    print(f"{name:6}{shape.n_future:>3}{shape.parameters():>15,}{plan.memory.total / 1e9:>7.1f} GB{'yes' if plan.fits else 'NO':>6}"
           f"{plan.seconds / 3600:>10,.1f} hours   {plan.utilisation:.0%}, {source}")
 
 # %% [markdown]
@@ -420,10 +431,11 @@ except meter.DoesNotFit as problem:
 
 # %%
 recorded = data_dir() / "results" / "training_cuda.json"
+mid_sized_past = {}
 
 
 def mid_sized(out=None):
-    """Plan, train and store the mid-sized run."""
+    """Plan, train and store the mid-sized run; stopped or cut off, it goes on when called again."""
     texts, unseen = training, held_out
     pieces = mtp.SentencePieceTokenizer.train(texts, vocab_size=run.pick(laptop=512, gpu=4096))
     shape = mtp.ModelConfig.preset(run.pick(laptop="nano", gpu="30M"), vocab_size=pieces.vocab_size, n_future=4)
@@ -432,14 +444,20 @@ def mid_sized(out=None):
         batch_size=run.pick(laptop=4, gpu=32),
         learning_rate=1e-3,
         validate_every=run.pick(laptop=4, gpu=100),
+        checkpoint_every=run.pick(laptop=4, gpu=100),
         validation_windows=run.pick(laptop=4, gpu=256),
     )
     cut = [mtp.corpus.windows(some, pieces, run.pick(laptop=32, gpu=512), 4) for some in (texts, unseen)]
     planned = meter.plan(shape, settings, cut[0].length)
     print(planned)
     planned.check()
-    events = mtp.train(mtp.MultiTokenModel(shape), cut[0], settings, validation=cut[1])
-    history = views.TrainingMonitor(events, title="mid-sized").run()
+    place = Path("runs/training-30M") if run.size == "gpu" else Path(tempfile.mkdtemp()) / "mid-sized"
+    events = mtp.train(mtp.MultiTokenModel(shape), cut[0], settings, validation=cut[1], folder=place, tokenizer=pieces, resume=True)
+    for event in views.TrainingMonitor(events, title="mid-sized"):
+        mid_sized_past[event.step] = event
+    history = list(mid_sized_past.values())
+    if history[-1].step < settings.steps:
+        raise RuntimeError(f"stopped after step {history[-1].step} of {settings.steps}: run this cell again to go on")
     content = {"model": shape.to_dict(), "train": settings.to_dict(), "windows": repr(cut[0]), "planned": str(planned),
                "epochs": settings.steps * settings.batch_size / len(cut[0]), "events": [asdict(event) for event in history]}
     return store("training", 'notebook 04_training, size="gpu"', run.device.device, content, out)

@@ -36,16 +36,15 @@ MOVE = """async (panel, [selector, key, longest]) => {
 
 
 def measure(browser, lab: harness.Lab) -> dict[str, list[float]]:
-    """Panel -> milliseconds of TIMES updates, after one that is not counted."""
-    add_notebook(lab, "six_panels.ipynb", six_panels.SETUP, *six_panels.CELLS.values())
+    """Panel -> milliseconds of TIMES updates, after one that is not counted; each panel in a notebook of its own."""
     times = {}
-    with harness.open_notebook(browser, lab, "six_panels.ipynb") as notebook:
-        notebook.run_all()
-        for i, name in enumerate(six_panels.CELLS, start=1):
-            if moves := six_panels.MOVES.get(name):
-                panel = notebook.find(".jp-CodeCell").nth(i).locator(".mtp-panel")
-                turns = [moves[turn % len(moves)] for turn in range(TIMES + 1)]
-                times[name] = [panel.evaluate(MOVE, [*move, LONGEST]) for move in turns][1:]
+    for name, moves in six_panels.MOVES.items():
+        add_notebook(lab, f"{name}.ipynb", six_panels.SETUP, six_panels.CELLS[name])
+        with harness.open_notebook(browser, lab, f"{name}.ipynb") as notebook:
+            notebook.run_all()
+            panel = notebook.find(".mtp-panel")
+            turns = [moves[turn % len(moves)] for turn in range(TIMES + 1)]
+            times[name] = [panel.evaluate(MOVE, [*move, LONGEST]) for move in turns][1:]
     return times
 
 
