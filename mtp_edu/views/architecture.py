@@ -261,7 +261,7 @@ def head_kinds_chart(content: Mapping) -> Figure:
         axes.grid(axis="x", color="#e3e3e3", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
     handles, names = paper.get_legend_handles_labels()
-    paper.legend(handles[:2], names[:2], fontsize=9, loc="center", frameon=False)
+    fig.legend(handles[:2], names[:2], fontsize=9, loc="outside lower right", ncols=2, frameon=False)
     means = ", ".join(f"{row['name']} {row['losses'][0]['mean']:.3f}" for row in rows)
     fig.set_label(f"Held-out loss of head 1, nats per token, mean of {seeds} seeds: {means}")
     return fig

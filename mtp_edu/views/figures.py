@@ -102,7 +102,8 @@ def step_table(generation, token_text: TokenText, first: int = 8) -> HtmlFigure:
                     + "".join(tag("td", cell, class_="mtp-left") for cell in cells + [""] * (width - len(cells)))
                     + tag("td", code(committed), class_="mtp-left") + tag("td", str(count))
                     + tag("td", milliseconds, class_="mtp-mute"))
-        lines.append(f"step {number}: after {after} | {' | '.join(words)} | {count} tokens, {milliseconds} ms")
+        gained = f"{count} token{'s' * (count != 1)}, {milliseconds} ms"
+        lines.append(f"step {number}: after {after} | {' | '.join(words)} | {gained}")
     drafts = [head_name(place + 1) for place in range(1, width)]
     names = ["step", "after", *drafts, "on top", "committed", "tokens", "ms"]
     small = (f"the first {len(steps)} of {len(generation.steps)} steps; {style.RIGHT} kept, {style.WRONG} corrected by "

@@ -25,7 +25,7 @@ print(f"{model.cfg.parameters():,} parameters, n = {model.cfg.n_future} heads, {
 # > The next cell lets it write 96 tokens of a story, first plainly, then with all its heads. **Write down: how many forwards will the second way need?** The best conceivable is a quarter of the first.
 
 # %%
-prompt = "Once upon a time, there was a little fox"
+prompt = "Ida was a little hamster who lived in"
 length = run.pick(laptop=96, fast=24)
 
 
@@ -95,7 +95,7 @@ views.HeadExplorer(model, tok, sentence)
 # %% [markdown]
 # <details><summary><b>Answer</b></summary>
 #
-# Inside phrases that allow only one way on. Where the story makes a choice (a name, an animal, a colour) every head is uncertain, and head 4 most of all: it has to guess the outcome of choices that have not been made yet. Look at a choice point: head 1 recovers one token later, head 4 needs four.
+# Mostly at commas and at common words such as *the*, which are a good guess whatever came before. Inside a fixed phrase it can be sure only if the phrase had been recognised four tokens earlier. Its guess for *a* in *Once upon a time* was made when it had read only *On*, and for *time* when it had read only *Once*. Fewer than one in ten of our stories begin that way, so here it misses both. Where the story makes a choice (a name, an animal, a colour) every head is uncertain, and head 4 most of all: it has to guess the outcome of choices that have not been made yet. Look at a choice point: head 1 recovers one token later, head 4 needs four.
 #
 # </details>
 #
@@ -103,19 +103,25 @@ views.HeadExplorer(model, tok, sentence)
 #
 # Change the prompt, the number of heads or the length, and press the button.
 #
-# > **Try:** (a) a prompt that starts like a story, (b) one that no children's story contains, such as a line of code. In which one do the drafts fail, and does the text stay the same?
+# > **Try:** (a) a prompt that starts like a story, (b) one that no children's story contains, such as a line of code. Which one gets more tokens per forward? Read what the model writes before you answer. Does the text stay the same in both lanes?
 
 # %%
-prompt = "Ida was a little hamster who lived in"
+prompt = "Tom was a little boy who lived in"
 views.DecodingRace(model, tok, prompt, max_new_tokens=run.pick(laptop=64, fast=16))
 
 # %% [markdown]
+# <details><summary><b>Answer</b></summary>
+#
+# The two lanes agree, whatever the prompt, up to a near tie in low precision. The line of code may well win: `def add(a, b):` with `return` below it gave 2.5 tokens per forward where we tried it, against 1.3 for a little fox, 64 tokens each. The model does not continue the code. It falls into stock phrases of its stories, and those are easy to guess. Tokens per forward measure how predictable the model's own text is, not how good it is.
+#
+# </details>
+#
 # > **What can go wrong**
 # >
 # > * **A broken model wins every race.** One that writes the same word for ever is easy to guess: such a model reaches 3.8 of 4 tokens per forward. Always read the text, and look at how much of it repeats.
 # > * **One race is an anecdote.** Run the cell twice: the tokens per forward are the same, the seconds are not. Other programs on your machine slow one lane and not the other.
 # > * **Faster on paper, not on your laptop?** Tokens per forward count forwards. If a forward with four heads costs twice as much as a plain one, 2 tokens per forward gain nothing.
-# > * **The texts differ at one place?** In low precision two ways to compute the same number round differently, and a near tie may fall the other way. In double precision they never differ.
+# > * **The texts differ at one place?** In low precision two ways to compute the same number round differently, and a near tie may fall the other way. In double precision the package's tests compare the two in 1,000 random cases, and they agree token for token.
 #
 # ## 5. How to use this course
 #

@@ -86,7 +86,7 @@ code = inspect.getsource(colorsys.rgb_to_hls)[:44]
 views.TargetsPanel(code, mtp.ByteTokenizer(), n=4, n_max=8, across=True)
 
 # %% [markdown]
-# Each row is the text shifted one further to the left. Code has many places where the next bytes are forced (after `de` comes `f`) and a few where everything is open (a new name). **A model that must name four bytes ahead has to know early which of the two is coming.** That is the paper's idea of why the extra questions might help.
+# Each row is the text shifted one further to the left. Code has many places where the next bytes are all but forced (after `retur` comes `n`) and a few where everything is open (a new name). **A model that must name four bytes ahead has to know early which of the two is coming.** That is the paper's idea of why the extra questions might help.
 #
 # ## 4. Watch the heads learn
 #
@@ -124,7 +124,7 @@ def held_out_losses(events):
 four, cfg_four = train(4)
 
 # %% [markdown]
-# The heads fan out: the further ahead, the harder. At first all of them only learn how often each byte occurs, which needs no context at all. That alone brings the loss to the text's *entropy*, the best that a guess without context can do:
+# The numbers at the right end of the curves are training losses, smoothed. The hollow marks are held-out losses, and those are what the next cell prints. The heads fan out: the further ahead, the harder. At first all of them only learn how often each byte occurs, which needs no context at all. That alone brings the loss to the text's *entropy*, the best that a guess without context can do:
 
 # %%
 counts = Counter(byte for story in training for byte in story.text.encode("utf-8"))
@@ -137,7 +137,7 @@ for k, loss in enumerate(held_out_losses(four), start=1):
 # %% [markdown]
 # <details><summary><b>Question.</b> The gaps between the heads shrink: from head 1 to 2 it is far, from 3 to 4 it is near. Why?</summary>
 #
-# Without context the loss cannot be worse than the entropy above, so all far heads gather under the same ceiling. The byte right after this one depends strongly on it (*q* is followed by *u*); four bytes on, another word has often begun, and what remains is little more than how common each letter is. A bigger model, trained for longer, pulls the far heads down too.
+# A head that has learnt only how common each byte is reaches the entropy above. Context can only bring it below that, so the far heads gather just under this ceiling. The byte right after this one depends strongly on it (*q* is followed by *u*); four bytes on, another word has often begun, and what remains is little more than how common each letter is. A bigger model, trained for longer, pulls the far heads down too.
 #
 # </details>
 #
@@ -159,7 +159,7 @@ for n, cfg, events in ((1, cfg_one, one), (4, cfg_four, four)):
 # %% [markdown]
 # <details><summary><b>What does it mean?</b></summary>
 #
-# At this size four targets usually make head 1 *worse*: it now ends a shallower path through the model (3 layers instead of 6), and the trunk serves four masters. The paper finds the same on code: with 0.3B and 0.6B parameters n = 4 solves fewer problems than n = 1, and only from about 1.3B or 3B on does it win (Table S7).
+# At this size four targets usually make head 1 *worse*. Two things have changed: it ends a shallower path through the model (3 layers instead of 6), and the trunk serves four losses. Which of them matters, this pair of runs cannot say; notebook 02 tries to separate them. The paper finds the same on code: with 0.3B and 0.6B parameters n = 4 solves fewer problems than n = 1, and only from about 1.3B or 3B on does it win (Table S7).
 #
 # | MBPP, pass@1 (Table S7) | 0.3B | 0.6B | 1.3B | 3B | 6.7B | 13B |
 # | --- | --- | --- | --- | --- | --- | --- |
@@ -172,16 +172,16 @@ for n, cfg, events in ((1, cfg_one, one), (4, cfg_four, four)):
 #
 # > **What can go wrong**
 # >
-# > * **Off by one.** Head 1 is the *next* token, not this one. A model trained on unshifted targets copies: in sixty steps its loss falls below 0.03, which no text allows. If a loss looks too good, look at the targets first.
+# > * **Off by one.** Head 1 is the *next* token, not this one. A model trained on unshifted targets only has to copy its input, and its loss soon falls close to zero, which no real text allows. If a loss looks too good, look at the targets first.
 # > * **Comparing sums.** $L_4$ adds four losses and so is larger than $L_1$ for any model. Compare head 1 with head 1.
 # > * **Comparing nats per token.** A byte is not a word piece: losses compare only under the same tokenizer.
 # > * **Targets across the end of a text.** The first word of the next story is not this story's future. `mtp.corpus.windows` puts $-100$ there.
-# > * **A loss that does not move** for the first dozen steps is the warm-up of the learning rate; one that becomes `nan` is a rate too high.
+# > * **A slow start** is no fault: the learning rate warms up over the first tenth of the steps. A loss that still does not move after that, or one that becomes `nan`, may mean a rate too high.
 #
 # ## To take with you
 #
 # * $n$ targets at a position are the next $n$ tokens; the loss is their plain sum.
-# * The further ahead, the higher the loss, up to what can be known without context.
+# * The further ahead, the higher the loss, up to the entropy, which a guess without any context reaches.
 # * At equal parameters a small model pays for the extra heads with a shallower trunk; what it gets is drafts.
 #
 # <details><summary><b>Think further.</b> Could head 4 have a lower loss than head 1?</summary>

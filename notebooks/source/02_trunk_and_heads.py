@@ -127,7 +127,7 @@ sizes = {
 views.parameter_bars(sizes)
 
 # %% [markdown]
-# The small model with a large vocabulary is almost nothing but tables of tokens: 93 % of it is embedding and unembedding. In the 7B model they are 4 %. **"A model of 4 million parameters" says little until you know its vocabulary.** That is why small models here use bytes or a few hundred word pieces.
+# The small model with a large vocabulary is almost nothing but tables of tokens: 93 % of it is embedding and unembedding. In the 7B model they are 4 %. **"A model of 4 million parameters" says little until you know its vocabulary.** That is why small models here use bytes or 512 to 2,048 word pieces.
 #
 # **One unembedding, or one for each head?** All heads can share the unembedding, because each head has its own layer to prepare for it. The paper's byte-level models have one per head, *replicated* (Table S13). Replicated ones add $(n-1) \cdot D \cdot V$ parameters:
 
@@ -139,7 +139,7 @@ for name, cfg in sizes.items():
     print(f"{name:24} {more:>12,} parameters more, {share:7.2%} of the model")
 
 # %% [markdown]
-# The paper calls this "prohibitive for large-scale trainings" and does it for bytes only: there it is 0.05 % of the 7B model. The work is the same in both cases, since each head makes its own pass through *an* unembedding anyway.
+# The paper calls this "prohibitive for large-scale trainings" and does it for bytes only. There it costs 0.05 % of the 7B model with n = 4, and 0.1 % with the paper's n = 8. The work is the same in both cases, since each head makes its own pass through *an* unembedding anyway.
 #
 # ## 5. Four trees: who reads whom?
 #
@@ -222,7 +222,7 @@ for name, cfg in ({"n = 1": one} | trees).items():
     print(f"{name:21} {layers_used(cfg, 1):9} {layers_used(cfg, cfg.n_future):16}")
 
 # %% [markdown]
-# With the parallel, causal and linear trees a model can drop heads 2 to $n$ and write the ordinary way; parallel and causal ones then run $n-1$ layers less than a model with $n = 1$. **An anticausal model runs its whole chain even for head 1.** It gains nothing from plain writing; its head 1 is as deep as that of a model with $n = 1$.
+# With the parallel, causal and linear trees a model can drop heads 2 to $n$ and write the ordinary way; parallel and causal ones then run $n-1$ layers fewer than a model with $n = 1$. **An anticausal model runs its whole chain even for head 1**, so writing token by token saves it nothing: it runs as many layers as a model with $n = 1$.
 #
 # <details><summary><b>Question.</b> Which trees let you use heads 1 and 2 only, and skip heads 3 and 4?</summary>
 #
@@ -283,7 +283,7 @@ print(f"{'linear':22} less anticausal: {gap.mean:+.2f} [{gap.low:+.2f}, {gap.hig
 #
 # **Among the five**, the one with added layers comes first; it is also the largest. At equal size the parallel tree comes first, as it does in the paper on MBPP and HumanEval. The causal tree comes last here. In the paper, on MBPP, that is the anticausal one. Which of linear and anticausal is better, our runs cannot say: that interval holds zero.
 #
-# **As for drafts**, the middle of the picture: with all five a forward gives 1.7 to 1.8 tokens of at most 4. The choice of the tree matters little for that.
+# **As for drafts**, the middle of the picture: with all five a forward gives 1.70 to 1.77 tokens of at most 4, along held-out text. The judge is each model's own head 1, so this says how well the heads agree with it, not how good it is. The choice of the tree changes it little.
 #
 # </details>
 #
@@ -304,9 +304,9 @@ print(f"{'linear':22} less anticausal: {gap.mean:+.2f} [{gap.low:+.2f}, {gap.hig
 # * In a small model with a large vocabulary nearly all parameters sit in the embedding and the unembedding.
 # * An architecture is a tree: what each head reads. Which heads must run follows from it, and with it the cost of writing text.
 #
-# <details><summary><b>Think further.</b> Draw a fifth tree: heads 1 and 2 on the trunk, head 3 on head 1, head 4 on head 2. Which heads must run for head 1 alone, and for heads 1 to 3? Does the memory-efficient backward, which holds one head at a time, still work?</summary>
+# <details><summary><b>Think further.</b> Draw a fifth tree: heads 1 and 2 on the trunk, head 3 on head 1, head 4 on head 2. Which heads must run for head 1 alone, and for heads 1 to 3? Training can go backward through one head after another (the next lesson). In which order must it visit these four?</summary>
 #
-# Head 1 alone needs only itself. Heads 1 to 3 need heads 1 and 3, and head 2 because it is asked for: three of four. The backward works for every tree: it finishes a head's children before the head itself. That is the subject of a later lesson.
+# Head 1 alone needs only itself. Heads 1 to 3 need heads 1 and 3, and head 2 because it is asked for: three of four. The backward finishes a head's children before the head itself: head 3 before head 1, and head 4 before head 2. Which of the two branches goes first does not matter. This works for every tree; the next lesson shows why it saves memory.
 #
 # </details>
 #

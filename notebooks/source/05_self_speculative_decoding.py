@@ -43,6 +43,8 @@ prompt = "Once upon a time, there was a little fox"
 views.DecodingRace(model, tok, prompt, max_new_tokens=run.pick(laptop=96, fast=16))
 
 # %% [markdown]
+# In our stored run 34 forwards wrote what plain decoding writes in 95: 2.79 tokens each. But a speculative forward took 1.3 times as long, so it was only 2.1 times as fast. Section 5 says why.
+#
 # Both lanes hold **the same text**, and the lower one took fewer forwards. That is the whole promise of the method (the paper's section 3.2): it changes how a text is written, not which text. The menu has other rivals for later: a tree of drafts (section 7) and sampling (lesson 6).
 #
 # ## 2. One forward does two jobs
@@ -73,7 +75,7 @@ views.StepThrough(model, tok, prompt, max_new_tokens=run.pick(laptop=32, fast=16
 #
 # (d) One: head 1's own token, if the first draft is refused already. So a step never gains less than plain decoding. At most four: three drafts, and head 1's own token on top.
 #
-# (e) No: then p/q is above 1, and u is below 1. A refused draft is one that its head was too sure of; what replaces it is drawn from what p has more than q. Lesson 6 shows that this keeps the distribution exact.
+# (e) Not on its own account: then p/q is above 1, and u is below 1. But it is dropped with the others if a draft before it is refused. A refused draft is one that its head was too sure of; what replaces it is drawn from what p has more than q. Lesson 6 shows that this keeps the distribution exact.
 #
 # </details>
 #
@@ -135,7 +137,7 @@ for k in range(1, cfg.n_future + 1):
 # | **cumulative** | heads 2 to k are *all* right | says how often the draft is kept |
 # | **conditional** | head k is right, *given* that the heads before it are | says where the chain breaks |
 #
-# With cumulative shares $c_2, c_3, \dots$ the tokens per forward follow at once. Head 1 always gives one, and each draft counts as often as it is kept:
+# With cumulative shares $c_2, c_3, \dots$ the tokens per forward follow, as if steps began at all places equally often. Head 1 always gives one, and each draft counts as often as it is kept:
 #
 # $$\text{tokens per forward} = 1 + c_2 + c_3 + \dots + c_n$$
 #
@@ -176,7 +178,7 @@ print(f"tokens per forward: (a) {report.acceptance.main.tokens_per_forward:.2f},
 Markdown(report.markdown())
 
 # %% [markdown]
-# Read the second table from top to bottom. Free running (b) stays a little below (a): what the model writes by itself is somewhat harder to guess than the held-out text. At temperature 0.8 tokens are drawn, and fewer drafts survive; how a draw can be verified without changing its distribution is a lesson of its own. And no number stands without its last column: where a model repeats itself, tokens per forward are cheap.
+# Read the second table from top to bottom. Free running (b) stays below (a). The text is another one, written by the model, but part of the difference is arithmetic. (a) counts every place alike; a decoder jumps over easy places and stops more often at hard ones. If half of a text kept all three drafts and half kept none, the places would give 2.5 on average, but 100 tokens would take 12.5 + 50 forwards, 1.6 tokens each. At temperature 0.8 tokens are drawn, and fewer drafts survive; how a draw can be verified without changing its distribution is a lesson of its own. And no number stands without its last column: where a model repeats itself, tokens per forward are cheap.
 #
 # Mind the unit as well. A token may be a byte or a word, so compare *bytes* per forward between vocabularies. The paper's byte model reaches 7.04 of 8 tokens per forward (Table S3), which are 7.04 bytes; ours comes to a similar number of bytes with four heads, on easier text.
 #
@@ -194,11 +196,11 @@ for text, (forwards, _) in table_s2.items():
 views.forward_bars(rows)
 
 # %% [markdown]
-# Do not read this as a contest. The paper's models have 7 billion parameters and 32,000 tokens in their vocabulary, ours has 5 million and 1,024, and our stories come from a grammar. What agrees is the *shape*: head 2 gives most, each further head less, and the last ones still pay, because their conditional share does not fall.
+# Do not read this as a contest. The paper's models have 7 billion parameters and 32,000 tokens in their vocabulary, ours has 5 million and 1,024, and our stories come from a grammar. What agrees is the *shape*: head 2 gives most, each further head less, and the last ones still pay, because their conditional share falls little, or not at all.
 #
 # ## 5. From tokens per forward to speed
 #
-# A speculative forward does more than a plain one. For one token at a time a processor mostly *waits for the weights*: each is fetched from memory and used once. Four tokens use the same weights four times, and the fetch is the same. But heads 2 to 4 have weights of their own, which a plain step never touches. So, at best:
+# A speculative forward does more than a plain one. For one token at a time a processor that runs a large model mostly *waits for the weights*: each is fetched from memory and used once. Four tokens use the same weights four times, and the fetch is the same. But heads 2 to 4 have weights of their own, which a plain step never touches. So, at best:
 #
 # $$\text{times as fast} \;\le\; \text{tokens per forward} \times \frac{\text{bytes read by a plain step}}{\text{bytes read by a speculative step}}$$
 #
@@ -257,7 +259,7 @@ print("all texts the same as plain decoding's:", same)
 # %% [markdown]
 # <details><summary><b>Question.</b> The paper's speed-up with four heads is 3.05 at 3.50 tokens per forward. How much more than a plain step does its step cost, and how much would its bytes alone explain?</summary>
 #
-# $3.50 / 3.05 = 1.15$. From the bytes: $1 / 0.89 = 1.12$. So the paper's step reaches nearly what is possible. Ours costs more than its bytes say: four tokens through a layer take longer than one on a processor that can compute only a little faster than it can read.
+# $3.50 / 3.05 = 1.15$. From the bytes: $1 / 0.89 = 1.12$. So the paper's step reaches nearly what is possible. Ours costs 1.42 plain steps here, and its bytes would explain 1.27. With so small a model reading is not the main cost: in the stored benchmark (section 6) a plain step takes 7.5 ms, and its bytes alone would take 0.9. The rest is overhead and small products, which have prices of their own.
 #
 # </details>
 #
@@ -267,7 +269,7 @@ print("all texts the same as plain decoding's:", same)
 #
 # $$\text{ridge} = \frac{\text{operations per second}}{\text{bytes per second}} \times \frac{\text{bytes of a number}}{2}$$
 #
-# For a data-centre GPU in 16-bit numbers that is 150 to 200 tokens, and the paper's largest batch fits to it: 42 rows of 4. On a laptop's processor it is about ten.
+# By their data sheets that is 153 tokens in 16-bit numbers for an A100 and 206 for an H200. The paper's largest batch has 42 rows of 4, 168 tokens; on which GPU it was measured we do not know. On a laptop's processor it is about ten.
 #
 # `meter.draft_length` measures this machine's bandwidth and peak, times a step with every number of heads, and says which writes the most tokens per second.
 #
@@ -285,7 +287,7 @@ for rows in run.pick(laptop=(1, 4, 16), fast=(1, 2)):
 draft_length_chart(advice[1])
 
 # %% [markdown]
-# The first picture times one over the second is the third. Dashes are what bytes and operations alone would have it; where a bar in the middle stands above its dash, something else than reading took time. At sixteen rows:
+# The first picture times one over the second is the third. Dashes are what bytes and operations alone would have it; where a bar in the middle stands above its dash, something else than reading and computing took time. With four rows and four heads 16 tokens are in flight, beyond the ridge, and there is still a gain: plain decoding's four are below it and pay for the reading alone. The gain fades between the two. At sixteen rows:
 
 # %%
 draft_length_chart(advice[max(advice)])
@@ -293,7 +295,7 @@ draft_length_chart(advice[max(advice)])
 # %% [markdown]
 # With many rows the bars may stand *below* their dashes. The plain step then takes longer than its bytes and operations alone, and against a slow step a speculative one looks cheap.
 #
-# **The same with more care.** The package's benchmark (`mtp-edu bench decode`) has measured longer texts, many batches, eager and compiled steps, on one thread. First: what does a step cost when more tokens are in flight? The orange line is the least that this machine's bandwidth and peak allow; it bends at the ridge.
+# **The same with more care.** The package's benchmark (`mtp-edu bench decode`) has measured longer texts, many batches, eager and compiled steps, on one thread of a server's processor (AMD EPYC); these pictures are stored and do not change with your machine. First: what does a step cost when more tokens are in flight? The orange line is the least that that machine's bandwidth and peak allow; it bends at the ridge.
 
 # %%
 stored = json.loads((data_dir() / "results" / "bench_decode_cpu.json").read_text(encoding="utf-8"))
@@ -306,7 +308,7 @@ roofline_chart(stored | {"bare": []})  # our model alone; stored are larger ones
 batch_curves(stored)
 
 # %% [markdown]
-# In the paper the gain does not move up to 42 rows: their 168 tokens in flight are about the ridge of a data-centre GPU. On this processor four heads gain less with every doubling of the batch and nothing at 16 rows (eager), where two still gain. The tree, with 16 nodes for each row, loses from four rows on. The crosses leave out that a row whose text has ended waits for the others.
+# In the paper the gain does not move up to 42 rows: their 168 tokens in flight are about the ridge of an A100, if that is what they used. On this processor four heads gain less with every doubling of the batch and nothing at 16 rows (eager), where two still gain. The tree, with 16 nodes for each row, loses from four rows on. The crosses leave out that a row whose text has ended waits for the others. Each dash has the colour of its way; the dark ones at the top are the tree's. Compiled steps with two and three heads were measured for one row only.
 #
 # **Overhead can make speculation look better than it is.** Between the products of small matrices there is Python, and on a GPU the launch of each kernel. A plain step pays that once for each token, a speculative one once for several: it gains, but for the wrong reason.
 #
@@ -339,7 +341,7 @@ views.StepThrough(model, tok, prompt, max_new_tokens=shown, tree=bushy, at=6)
 #
 # </details>
 #
-# Which nodes are worth their place? `probe.draft_ranks` notes along a text at which rank of each head's list head 1's choice stood. `DraftTree.sparse` takes the nodes that were right most often. We choose on one half of the held-out stories and count on the other. *Expected* are the tokens per forward there, *written* those of the four texts of section 5.
+# Which nodes are worth their place? `probe.draft_ranks` notes along a text at which rank of each head's list head 1's choice stood. `DraftTree.sparse` takes the nodes that were right most often. We choose on one half of the held-out stories and count on the other. *Expected* are the tokens per forward there, *written* those of the four texts of section 5. Compare the times within this table only: plain decoding was timed again beside the trees, and a busy machine is not equally fast in every cell.
 
 # %%
 half, looked = len(held_out) // 2, run.pick(laptop=24, fast=1)
@@ -360,13 +362,13 @@ for words, tree in trees.items():
 # %% [markdown]
 # <details><summary><b>Question.</b> The sparse tree with 16 nodes beats the full one with 16. Why can no tree with this model reach more than 4 tokens per forward?</summary>
 #
-# Its depth is the number of drafting heads. Width raises the chance that *some* branch is right, not the length of a branch. And every node counts as a token in flight: on a processor whose ridge is at ten tokens a tree of 32 is far beyond it, and gains less than one of 8. On a GPU, with one row, it is nearly free.
+# Its depth is the number of drafting heads. Width raises the chance that *some* branch is right, not the length of a branch. And every node counts as a token in flight: on a processor whose ridge is at ten tokens a tree of 32 is far beyond it, and gains less than one of 8. By the roofline it would be nearly free on a data-centre GPU with one row; we have not measured that.
 #
 # </details>
 #
 # ## 8. Why a broken model looks fast
 #
-# Here is a model after 30 training steps. It has learnt which token is the most frequent one, and nothing else.
+# Here is a model after 30 training steps. It has learnt which tokens are the most frequent ones, and hardly anything else.
 #
 # > **Predict:** how many tokens per forward will it reach? Which of (a), (b), (c) tells you that something is wrong?
 

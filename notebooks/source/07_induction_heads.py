@@ -78,7 +78,7 @@ views.InductionExplorer(checkpoints, views.Alphabet(letters), "".join(words), ta
 # %% [markdown]
 # <details><summary><b>What do you see?</b></summary>
 #
-# A long time of almost nothing, then a jump within some sixty steps of three hundred. Before it the model can only guess among the letters of the row. Then stripes appear. One head of layer 0 gets a stripe just under the diagonal: each token looks at the token **before** it. In layer 1 a stripe begins with the second copy and lies ten places back: each token looks at what **followed** its first occurrence. Neither is of use without the other, and they grow together. (The scores come in section 3.)
+# A slow rise, then a jump within some sixty steps of three hundred. Guessing among the letters of the row is right in 9 of 100 cases; by step 180 the model is at 0.29, so it has found something better than that, but no stripe is to be seen. Then stripes appear. One head of layer 0 gets a stripe just under the diagonal: each token looks at the token **before** it. In layer 1 a stripe begins with the second copy and lies ten places back: each token looks at what **followed** its first occurrence. Neither is of use without the other, and they grow together. (The scores come in section 3.)
 #
 # In the first copy a head of layer 1 has nothing to find. It looks somewhere, because attention weights must sum to 1.
 #
@@ -150,7 +150,7 @@ firsts = [t for t in range(1, len(piece)) if look_up(piece, t) and start + t + 1
 views.attention_picture(rule, [tok.token_text(i) for i in piece], firsts, "where look_up looks: a piece of a test story")
 
 # %% [markdown]
-# Each marked row is the first token of a name, and it looks at the second token of its last mention. **An induction head is a head whose picture looks like this one.**
+# Each marked row is the first token of a name, and it looks at the second token of its last mention. **An induction head looks where this rule looks, at any distance, and writes what stands there.** It may look at an earlier mention than the last.
 #
 # <details><summary><b>Answers</b></summary>
 #
@@ -185,7 +185,7 @@ print("\n                  looks one back  looks after the copy  copies")
 table(model)
 
 # %% [markdown]
-# The scores are those of Olsson et al. (2022), who found and named these heads. Prefix matching is the mean weight on the right place in *random* tokens that are written twice. Copying: of all the logits that the head raises when it attends to a token, the share of that token's own; chance is 1/16.
+# Elhage et al. (2021) found and named these heads; the scores follow Olsson et al. (2022), who studied how they form. Our copying score is simplified: each token is attended to alone. Prefix matching is the mean weight on the right place in *random* tokens that are written twice. Copying: of all the logits that the head raises when it attends to a token, the share of that token's own; chance is 1/16.
 #
 # <details><summary><b>Answer</b></summary>
 #
@@ -195,7 +195,7 @@ table(model)
 #
 # ## 4. Ablation: does the model *need* these heads?
 #
-# A score says what a head looks at, not what it is for. So we silence it: what the head writes is replaced by its mean over all places, which tells nothing of this text. If the ability goes, the head was needed.
+# A score says what a head looks at, not what it is for. So we silence it: what the head writes is replaced by its mean over all places and all rows that are read together, which is the same everywhere and so tells no place anything of its own. If the ability goes, the head was needed.
 #
 # > **Predict:** (a) which of the four heads does the most harm when it is missing? (b) Layer 1 has two heads. What is left without one, and without both? (c) The head that looks one back is silent. What becomes of the other's stripe?
 
@@ -207,12 +207,16 @@ for heads in [*sets, [AttentionHead(1, 0), AttentionHead(1, 1)]]:
         print(f"without {' and '.join(f'L{head.layer}H{head.head}' for head in heads):14} {task.accuracy(model):.2f}")
 
 # %% [markdown]
-# For (c), and for any other set of heads, go on here: press a head, then *silence*; the scores, the pattern and the accuracy are those of the model without it. The last line is the control, as many other heads drawn at random.
+# For (c), and for any other set of heads, go on here: press a head, then *silence*. The scores on the buttons and the pattern are then those of the model without it; the curves stay those of the whole model. The last line has the accuracy without it and, as the control, without as many other heads drawn at random. With four heads that control is weak: most of the others are needed, too.
 
 # %%
 explorer = views.InductionExplorer(checkpoints, views.Alphabet(letters), "".join(words), task.accuracy, model, length=16, at=len(points) - 1)
 explorer.silence_heads([helper])
 explorer
+
+# %%
+with ablated(model, [helper]):
+    print(f"without L{helper.layer}H{helper.head}, L{best.layer}H{best.head} looks after the copy with {float(prefix_matching(model, length=16)[best]):.2f}")
 
 # %% [markdown]
 # <details><summary><b>Answers, for our stored run</b></summary>
@@ -244,7 +248,7 @@ for length in (12, 16):
 # %% [markdown]
 # <details><summary><b>Answer</b></summary>
 #
-# Nothing at all: it has learnt to look eleven places back and copies what stands there, whatever it is. At any other period that is never right, less than by guessing. Yet on text that repeats after 12 tokens its prefix-matching score is as good as that of the real thing, or better. **So try more than one distance**, and better, train on many. Stories do that by themselves: a name comes back when the story needs it.
+# Nothing at all: it has learnt to look eleven places back and copies what stands there, whatever it is. At the other periods from 8 to 16 that is never right, less than by guessing. (At 6 it would be: 6 divides 12.) Yet on text that repeats after 12 tokens its prefix-matching score is as good as that of the real thing, or better. **So try more than one distance**, and better, train on many. Stories do that by themselves: a name comes back when the story needs it.
 #
 # </details>
 #
@@ -272,7 +276,7 @@ print(f"accuracy at the end, n = 2 less n = 1: {less.mean:+.2f}, 95 % interval {
 # %% [markdown]
 # <details><summary><b>What can be said?</b></summary>
 #
-# In our stored runs five of six got there with n = 1 and two of six with n = 2; the interval of the difference holds 0. So: no difference shown, and if there is one, head 2 is in the way here. (Mind the interval of n = 1, which reaches above an accuracy of 1: it supposes that runs scatter about one middle, and these lie in two heaps. Counting is safer: seven of twelve runs got there, and chance alone splits them five to two or worse in 24 of 100 cases.) Those that got there did so at about the same step. That step is what we had meant to compare, but it would leave out the runs that did worst; the accuracy at the end counts all. And a run that has not got there after 300 steps may yet do so. (Rate, size and steps were chosen so that n = 1 learns within seconds, before n = 2 was tried with them.)
+# In our stored runs five of six got there with n = 1 and two of six with n = 2; the interval of the difference holds 0. So: no difference shown, and if there is one, head 2 is in the way here. (Mind the interval of n = 1, which reaches above an accuracy of 1: it supposes that runs scatter about one middle, and these lie in two heaps. Counting is safer: seven of twelve runs got there, and chance alone splits them five to two or worse, in either direction, in 24 of 100 cases.) Those that got there did so at about the same step. That step is what we had meant to compare, but it would leave out the runs that did worst; the accuracy at the end counts all. And a run that has not got there after 300 steps may yet do so. (Rate, size and steps were chosen so that n = 1 learns within seconds, before n = 2 was tried with them.)
 #
 # It is not the paper's test. In random letters head 1 has one thing to learn and is told so at every place; in stories induction is a rare use. There a second head may teach what the first seldom asks for. Here it asks for something *more*, of the same small trunk.
 #
@@ -306,7 +310,7 @@ for place, size in enumerate(SIZES):
 # %% [markdown]
 # <details><summary><b>Answer</b></summary>
 #
-# One of seven, the smallest. Two runs say so little about their own scatter that the interval becomes enormous. That is no proof against the paper: four sizes in a row with the same sign are evidence, too, and each alone is not. It says how much a picture of two runs can carry.
+# One of seven, the smallest. Two runs say so little about their own scatter that the interval becomes enormous. That is no proof against the paper. 10M misses by less than 0.001, and at four sizes in a row both runs of n = 2 are above both of n = 1. If one supposes that runs scatter alike at every size, all fourteen pairs can tell the scatter together: it is 0.027, and every interval becomes ±0.06. Then all four sizes up to 30M leave out 0, and the three above do not. So the paper's claim for small models is better founded than seven separate pairs show, if that supposition holds. Two runs cannot test it.
 #
 # </details>
 #
@@ -345,7 +349,7 @@ drawn(views.induction.by_size, books=True)
 # %% [markdown]
 # <details><summary><b>What do ours say?</b></summary>
 #
-# Of the runs stored on a processor, where every story holds such names: all three of $n = 2$ learnt to look names up, and two of three of $n = 1$. Those that did end alike, at 0.76 to 0.84; the third is at 0.006. The mean of $n = 2$ is 0.30 higher, with a 95 % interval from −0.82 to +1.41: **no difference shown.** That interval supposes one heap of runs, and here are two, so count instead: five of six learnt it, and that the sixth is one of $n = 1$ is a toss of a coin. The direction is the paper's. The step at which it happens, between 0.9 and 2.6 million tokens, overlaps too.
+# Of the runs stored on a processor, where every story holds such names: all three of $n = 2$ learnt to look names up, and two of three of $n = 1$. Those that did end alike, at 0.76 to 0.84; the third is at 0.006. The mean of $n = 2$ is 0.30 higher, with a 95 % interval from −0.82 to +1.41: **no difference shown.** That interval supposes one heap of runs, and here are two, so count instead: five of six learnt it, and that the sixth is one of $n = 1$ is a toss of a coin. The direction is the paper's. The step at which it happens, between 0.9 and 2.5 million tokens, overlaps too.
 #
 # What we chose, at $n = 1$ and before any run of $n = 2$: characters are always called by their names, never "she", so that names come back twice as often, and the embedding begins larger than the rest of the weights. Without these, nothing formed in our budget.
 #
@@ -389,12 +393,27 @@ drawn(one_run)
 drawn(views.induction.ablation)
 
 # %% [markdown]
-# **What would two seeds have said?** The paper had two of each. Draw two of ours, again and again, and count the conclusions.
+# <details><summary><b>What do you see?</b></summary>
+#
+# In the first picture the scores of a few heads rise within half a million tokens, when this run's accuracy does. In the second, six runs have something to lose: with all heads they are right in 78 to 83 %. Without the two best heads 4 to 29 % are left, without two random others 48 to 83 %. So the heads found are needed, in every run that learnt it. They are not all of it: something is left, and some random pairs do harm, too. The other six runs are at 0 before and after, and say nothing.
+#
+# </details>
+#
+# **What would two seeds have said?** The paper had two of each. Draw two of our three, in nine ways, and count the conclusions: first with names of two tokens in all stories, then in half of them.
 
 # %%
 drawn(views.TwoSeedsPanel, "accuracy")
 
+# %%
+drawn(views.TwoSeedsPanel, "accuracy", share=0.5)
+
 # %% [markdown]
+# <details><summary><b>What do the draws say?</b></summary>
+#
+# In all stories no draw contradicts the whole: n = 2 is always ahead. In half of the stories seven of nine say that n = 1 is ahead. Each experiment seems sure of itself, and the two contradict each other. Draws from three runs can agree because the three are the same luck, drawn again. They show that a result is shaky. They cannot show that it is firm.
+#
+# </details>
+#
 # > **What can go wrong**
 # >
 # > * **One distance.** In text that repeats at a fixed distance, a head that counts places looks like an induction head. Vary it, in training and in the test.
@@ -407,9 +426,9 @@ drawn(views.TwoSeedsPanel, "accuracy")
 # ## To take with you
 #
 # * Induction: find the present token earlier in the text, copy what followed it. It takes two layers: one head looks one token back, another matches and copies.
-# * It forms all at once, after long quiet. When it does varies from seed to seed.
+# * It forms within a short part of the training, after a slow beginning. Whether it does within a budget, and when, varies from seed to seed.
 # * Look (prefix matching), then cut (ablation), with other heads as the control, and at more than one distance.
-# * Figure 7 has two runs of each setting: the direction is the same up to 30M, and only one of the seven differences has an interval that leaves out 0. Ours has three of each at two shares: once the same direction, once the other, and no difference shown.
+# * Figure 7 has two runs of each setting: the direction is the same up to 30M. Taken one by one, only one of the seven differences has an interval that leaves out 0; with one scatter supposed for all sizes, four do. Ours has three of each at two shares: once the same direction, once the other, and no difference shown.
 #
 # <details><summary><b>Think further.</b> Head 2 must name the letter after next. Which head must it have in the layer below: one that looks one token back, or two?</summary>
 #

@@ -46,7 +46,7 @@ table(["operations m", *(f"n = {n}" for n in paper)],
 #
 # The paper says that $n > 1$ improves this kind of reasoning, and more than tripling the model's size does. On the means of the two runs that is so: from $m = 1$ to 5 on average 47.5 % for $n = 1$, 56.2 % for $n = 2$ and 55.1 % for $n = 4$. But look at $m = 1$ alone: the better run of $n = 1$ beats a run of $n = 2$ *and* a run of $n = 4$. Section 7 is about that.
 #
-# Here is the figure, beside models of ours, with every seed and a 95 % interval. Ours calculate in a smaller ring and have seen thousands of times less, so compare shapes, not heights. The dotted line is what one gets for always giving the commonest answer; in a small ring it lies far above zero, and no curve should end below it.
+# Here is the figure, beside models of ours, with every seed and a 95 % interval. Ours calculate in a smaller ring and have seen thousands of times less, so compare shapes, not heights. The dotted line is what one gets for always giving the commonest answer; in a small ring it lies far above zero, and a curve that ends on it or below it shows no calculating there.
 
 # %%
 found = [path for kind in ("cuda", "cpu") if (path := data_dir() / "results" / f"arithmetic_{kind}.json").exists()]
@@ -186,7 +186,7 @@ for n in (1, 2):
     monitors[n].run()
 
 # %% [markdown]
-# The loss falls fast to about 0.73, and there is a shelf. That is what knowing the *form* is worth: two digits out of three and then the end, $(\ln 3 + \ln 3 + 0) / 3 = 0.73$ nats per token. All calculating lies below.
+# The loss falls fast to about 0.73, and from there on slowly. That is what knowing the *form* is worth: two digits out of three and then the end, $(\ln 3 + \ln 3 + 0) / 3 = 0.73$ nats per token. Knowing how frequent each answer is brings it to 0.71. All calculating lies below.
 #
 # Now the test. We draw the result as the experiment's figure, beside the paper's again.
 
@@ -231,13 +231,13 @@ for n, model in models.items():
 #
 # With one operation there are $9 + 3 \cdot 81 = 252$ different questions in all, and one eighth of them is for testing. A quarter of all problems are negations, of which there are nine: a single one that falls into the test set is asked hundreds of times. **The size of a test set is the number of different things in it**, and an interval computed from 2,000 answers would be far too narrow. In $\mathbb{F}_7[X]/(X^5)$ there are 16,807 polynomials and the trouble is gone.
 #
-# The other lines ask: does it calculate, or know questions by heart? Each training question of one operation was seen dozens of times. In the runs stored here the shares are about the same for seen and for new questions, with less than half right: these models do not know the questions by heart, and calculate only in part. Mostly they have learnt what answers *tend* to follow.
+# The other lines ask: does it calculate, or know questions by heart? Each training question of one operation was seen dozens of times. In the runs stored here less than half is right even of the questions seen in training (49 and 46 %), and of the new ones 41 and 47 %. With 32 new questions such a share is uncertain by some 17 points, so a small gap could not be seen. These models do not know the questions by heart, and calculate only in part. Mostly they have learnt what answers *tend* to follow.
 #
 # </details>
 #
 # <details><summary><b>And outside of the domain?</b></summary>
 #
-# Compare the lines with the dotted one. Where a line has come down to it, the model does no better than someone who does not read the question. In our ring that is a quarter and more; in the paper's it is far below one per cent, and from eight operations on all its curves are near 0.3 %, for every n. Had a model learnt *the algorithm*, it would not care how long the question is. What fits into a few layers is a computation of limited depth, which reaches a little beyond what was trained.
+# Compare the lines with the dotted one. Where a line has come down to it, the model does no better than someone who does not read the question. In our stored run that is so: 27.4 % for $n = 1$ and 29.0 % for $n = 2$ out of domain, against 28.6 % for always saying `00`. In our ring that is a quarter and more; in the paper's it is far below one per cent, and from eight operations on all its curves are near 0.3 %, for every n. Had a model learnt *the algorithm*, it would not care how long the question is. What fits into a few layers is a computation of limited depth, which reaches a little beyond what was trained.
 #
 # </details>
 #
@@ -275,7 +275,7 @@ for n in models:
 # %% [markdown]
 # <details><summary><b>Question.</b> Which digit should be the easier one?</summary>
 #
-# It depends. In a sum and in a negation each digit stands for itself. In a product the first digit is a product of two numbers, and the second needs all four digits. In a composition it is the other way round: $f_0 + f_1 g_0$ and $f_1 g_1$. But the second digit is the easier one to *guess*: products make it 0 so often that `00`, `10` and `20` are the commonest answers.
+# It depends. In a sum and in a negation each digit stands for itself. In a product the first digit is a product of two numbers, and the second needs all four digits. In a composition it is the other way round: $f_0 + f_1 g_0$ and $f_1 g_1$. To *guess* they are nearly alike: the second digit is 0 a little more often than the first (47 % against 43 % of 20,000 training problems). In the 400 problems here it is the other way round, and the models get both digits right about equally often. A difference of two or three points in 400 problems decides nothing.
 #
 # </details>
 #
@@ -299,7 +299,7 @@ for temperature in (0.2, 0.8):
 table(["who", "temperature", "pass@1, %", "pass@10, %", "pass@100, %"], lines)
 
 # %% [markdown]
-# **Nine possible answers and a hundred tries: dice are right practically always.** Whatever a model reaches at pass@100 here says nothing about its reasoning, and one that is too sure of itself does *worse* than dice, since it says the same wrong thing a hundred times. Pass@1 is the only column that measures knowledge.
+# **Nine possible answers and a hundred tries: dice are right practically always.** Whatever a model reaches at pass@100 here says nothing about its reasoning, and one that is too sure of itself does *worse* than dice, since it says the same wrong thing a hundred times. Pass@1 says most about knowledge, and there the guess to beat is not dice but the commonest answer, with about 23 %. At $k = 10$ the models are only a little above dice.
 #
 # With programs it is otherwise: nobody writes a right program by dice. But the lesson stays. **A pass@k needs the pass@k of guessing beside it**; and at large $k$ it measures variety as much as skill. That is why the best temperature grows with $k$, and a gain at one $k$ need not be one at another: in the paper's Figure 4 the model pretrained and finetuned with $n = 4$ is ahead of $n = 1$ up to $k = 100$, and at $k = 1000$ it stands at 10.3 % against 10.9 %. (Finetuned with one head it is ahead at every $k$.)
 #
@@ -328,7 +328,7 @@ print("plain decoding gives the same answers:", all(one.answers == scores[2][m -
 # %% [markdown]
 # <details><summary><b>Answer</b></summary>
 #
-# A text normally leaves things open, and a head that looks two ahead must guess which way head 1 will go. Here nothing is open: the question decides both digits, so head 2 may compute the second without the first. What it needs is to *have done the calculation already*. If the second digit's draft is kept with chance $a$, an answer takes 1 forward with chance $a$ and else 2, so that tokens per forward are $2 / (2 - a)$. Head 2 may also agree with head 1 where both are wrong: **a kept draft is not a right one.** In the runs stored here a third of the answers in domain is right, and $n = 2$ writes 1.6 to 1.9 tokens per forward.
+# A text normally leaves things open, and a head that looks two ahead must guess which way head 1 will go. Here the question decides both digits, so for a model that calculates nothing is open, and head 2 may compute the second without the first. For a model that guesses, something is: its second digit may depend on which first digit it has written. What it needs is to *have done the calculation already*. If the second digit's draft is kept with chance $a$, an answer takes 1 forward with chance $a$ and else 2, so that tokens per forward are $2 / (2 - a)$. Head 2 may also agree with head 1 where both are wrong: **a kept draft is not a right one.** In the runs stored here a third of the answers in domain is right, and $n = 2$ writes 1.6 to 1.9 tokens per forward.
 #
 # </details>
 #
@@ -369,7 +369,7 @@ table(["pauses", "n = 1, %", "n = 2 less n = 1", "n = 4 less n = 1"], lines)
 #
 # A null result with two runs is not evidence of *no* effect either. It is what the experiment could show, and that is little.
 #
-# Ours, three runs of each: without pauses $n = 2$ is 1.5 points ahead, with five pauses 10.1. That is what the hypothesis would like, and the interval is −11.9 to +32.2: **no difference shown.** Look at the heights before the gap: pauses made *nobody* better. With them $n = 1$ answers 17 % in all three runs, hardly more with one operation than with five, so it has learnt little beyond which answers are frequent; of $n = 2$ one run stands there too. A budget counted in tokens holds 22 % fewer problems when each has five pauses, and the runs were stopped while most had not learnt to calculate. Who is ahead at such a moment may only have begun first.
+# Ours, three runs of each: without pauses $n = 2$ is 1.5 points ahead, with five pauses 10.1. The question is about the *change* of the gap: it widens by 8.6 points, with a 95 % interval from −14 to +31: **no change shown.** (The gap with five pauses alone has −11.9 to +32.2.) Look at the heights before the gap: pauses made *nobody* better. With them $n = 1$ answers 17 to 18 % in all three runs, and only 18 % with a single operation (72 % without pauses). That is twice what always saying `00` gets, but far from calculating; of $n = 2$ one run stands there too. A budget counted in tokens holds 22 % fewer problems when each has five pauses, and the runs were stopped while most had not learnt to calculate. Who is ahead at such a moment may only have begun first.
 #
 # </details>
 #
@@ -377,12 +377,18 @@ table(["pauses", "n = 1, %", "n = 2 less n = 1", "n = 4 less n = 1"], lines)
 #
 # The paper has two runs of each setting, and you may have trained one of each above. How often would such an experiment come to the other conclusion, had the dice fallen otherwise? With more seeds than two we can see it: press the button, which draws two of our runs of $n = 1$ and two of $n = 2$, as if these were all.
 #
-# > **Predict:** out of ten draws, how many contradict what all runs together say?
+# > **Predict:** three runs of each n allow nine draws. How many contradict what all runs together say?
 
 # %%
 picture(views.TwoSeedsPanel)
 
 # %% [markdown]
+# <details><summary><b>Answer</b></summary>
+#
+# Of our stored runs five of nine, more than half. All six runs put $n = 2$ ahead by 1.5 points, with an interval from −21 to +24, so there is hardly anything to contradict. With two seeds of each we would have reported one story or the other, as a coin falls.
+#
+# </details>
+#
 # For the paper only single runs can be drawn out of its two. One run of each n, as most people can afford it: four draws for each pair, at $m = 1$ and over all of the domain.
 
 # %%
@@ -399,7 +405,7 @@ table(["Figure 8: draws of one run each that find", *measures], lines)
 # %% [markdown]
 # All four draws find $n = 2$ better than $n = 1$ on the mean. Decided? If n made no difference, two runs and two runs could lie in six orders, all equally likely, and in two of the six both runs of one n are above both of the other. **What looks unanimous comes by chance in one case out of three.**
 #
-# How many seeds would be enough? The interval of a mean is $\pm\, t \cdot s / \sqrt{N}$. Few seeds hurt twice: $\sqrt{N}$ is small, and $t$ is large, because the scatter $s$ itself is known so badly. Here is the smallest difference between two groups that $N$ seeds each can tell from zero, in units of the scatter of single runs:
+# How many seeds would be enough? The interval of a mean is $\pm\, t \cdot s / \sqrt{N}$. Few seeds hurt twice: $\sqrt{N}$ is small, and $t$ is large, because the scatter $s$ itself is known so badly. Here is how far apart the means of two groups of $N$ seeds must come out for the interval to leave out zero, in units of the scatter of single runs. A *true* difference of just this size comes out large enough only about every second time; to find it in four of five cases it must be larger, with ten seeds about 1.3 scatters instead of 0.94.
 
 # %%
 print("seeds of each n   t     smallest difference, in scatters of a run")
@@ -410,7 +416,7 @@ scatter = {n: abs(fmean(a[:5]) - fmean(b[:5])) / 2**0.5 for n, (a, b) in paper.i
 print("the paper's scatter (Fig 8, mean of 1 to 5): " + ", ".join(f"n = {n}: {value:.1f} points" for n, value in scatter.items()))
 
 # %% [markdown]
-# With two seeds of each the difference must be more than four times the scatter. The paper's difference between $n = 2$ and $n = 1$ is 8.8 points, and a single run scatters by four to eleven.
+# With two seeds of each the difference must be more than four times the scatter. The paper's difference between $n = 2$ and $n = 1$ is 8.8 points, and a single run scatters by four to eleven. Our runs scatter by about eight points (without pauses, in domain): to tell 1.5 points from zero would take more than two hundred of each.
 #
 # **What two seeds can show:**
 #

@@ -1,18 +1,21 @@
 """How long a panel takes to answer a learner, on texts of about 1,000 tokens:  python tests/browser/update_times.py
 
 From the key or click in the page to the frame that shows the new figure, kernel and connection included; no model runs.
+Every time goes to data/results/panels_cpu.json.
 TrainingMonitor redraws on its own, at most five times a second, and DecodingRace replays without the kernel.
 """
 
-import json
 import statistics
 import tempfile
 from pathlib import Path
 
 import harness
 import six_panels
+import torch
 from playwright.sync_api import sync_playwright
 from small_notebooks import add_notebook
+
+from mtp_edu.bench.results import store
 
 TIMES = 20
 LONGEST = 10_000  # ms until an answer that does not come is an error
@@ -56,8 +59,7 @@ def main() -> None:
     print(f"{'milliseconds':<20}{'median':>8}{'longest':>9}")
     for name, every in times.items():
         print(f"{name:<20}{statistics.median(every):>8.0f}{max(every):>9.0f}")
-    harness.PICTURES.mkdir(parents=True, exist_ok=True)
-    (harness.PICTURES / "update_times.json").write_text(json.dumps(times), encoding="utf-8")
+    store("panels", "python tests/browser/update_times.py", torch.device("cpu"), {"milliseconds": times})
 
 
 if __name__ == "__main__":
