@@ -394,7 +394,7 @@ def test_step_table_shows_verdicts():
     figure = views.step_table(both()[1], letter, first=2)
     lines = figure.text.splitlines()
     assert lines[0] == "step 1: after a | ␣ ✓ | f ✓ | head 1: o | 3 tokens, 15.0 ms"
-    assert lines[1] == "step 2: after o | q ✕ head 1: x | (q) | 1 tokens, 15.0 ms"
+    assert lines[1] == "step 2: after o | q ✕ head 1: x | (q) | 1 token, 15.0 ms"
     assert "first 2 of 5 steps" in lines[2] and len([t for t, _ in Reader(figure).elements if t == "tr"]) == 3
     with pytest.raises(ValueError, match="first = 0"):
         views.step_table(both()[1], letter, first=0)

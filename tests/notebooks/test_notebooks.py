@@ -84,7 +84,7 @@ def shows_the_same_text_for_every_k(text: str) -> None:
 
 def shows_where_a_byte_model_pays(text: str) -> None:
     assert "Both wrote the same text." in text and max(tokens_per_forward(text)) > 1.2
-    begins, paid = map(int, re.search(r"(\d+)% of the bytes begin a piece, and (\d+)% of", text).groups())
+    begins, paid = map(int, re.search(r"(\d+)% of the bytes are the first of a piece, and (\d+)% of", text).groups())
     assert begins + 10 < paid
     ours = [float(forwards) for forwards in re.findall(r"^ +[1248] +([\d.]+) +[\d.]+ +[\d.]+ +[\d.]+$", text, re.M)]
     assert ours[0] == 1 and ours == sorted(ours) and ours[-1] > 1.5
