@@ -317,9 +317,12 @@ def test_by_cost_and_epochs_draw_the_means(quick):
         (places, means), = drawn(axes, 2)  # fmt: skip
         assert places == [point[cost] for point in runs_of_2[0]["points"]]
         assert means[-1] == pytest.approx(sum(one["losses"][0] for one in runs_of_2) / 2, abs=1e-5)
-    losses, less = pictures.by_epochs(content).axes
+    losses, less, way = pictures.by_epochs(content).axes
     assert drawn(losses, 1)[0][1] == [row_of(content, 1, epochs=e)["losses"][0]["mean"] for e in (1, 4, 16)]
     assert drawn(less, 4)[0][1] == [row_of(content, 4, epochs=e)["head_1_minus_n1"]["mean"] for e in (1, 4, 16)]
+    on_the_way = row_of(content, 4, epochs=16)["runs"]
+    assert [ys for _, ys in drawn(way, 4)] == [[point["losses"][0] for point in one["points"]] for one in on_the_way]
+    assert all(xs[-1] == 16 for n in (1, 4) for xs, _ in drawn(way, n))
 
 
 def test_by_weights_has_a_row_each(quick):
