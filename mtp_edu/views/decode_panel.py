@@ -5,7 +5,7 @@ import ipywidgets as widgets
 from mtp_edu.decode import DraftTree, generate
 from mtp_edu.views.decode_steps import step_view
 from mtp_edu.views.html import HtmlFigure
-from mtp_edu.views.panels import Panel, _control, _slider, _textarea
+from mtp_edu.views.panels import Panel, _check_tokenizer, _control, _slider, _textarea
 from mtp_edu.views.step_facts import PHASES, Odds, recording
 
 _WAYS = {"greedy": None, "sampled, lossless": "lossless", "sampled, typical": "typical"}
@@ -18,7 +18,8 @@ class StepThrough(Panel):
     begin with, from 1. way: "greedy", "sampled, lossless" or, without a tree, "sampled, typical"; seed: of the first
     draw. The learner moves by PHASES or by whole steps: with the buttons, the slider, the player, or the keyboard.
     The text is written anew by the button, for another prompt or draw, and for another number of heads or way.
-    What is saved with a notebook is the whole step. Raises ValueError for a model that drafts nothing and another way.
+    What is saved with a notebook is the whole step. Raises ValueError for a model that drafts nothing, heads that it
+    does not have, another model's tokenizer and another way.
     """
 
     def __init__(
@@ -37,6 +38,9 @@ class StepThrough(Panel):
         n, room = model.cfg.n_future, model.cfg.max_seq_len
         if n < 2:
             raise ValueError(f"n_future = {n}: the model drafts nothing; train one with n_future of at least 2")
+        if n_future is not None and not 2 <= n_future <= n:
+            raise ValueError(f"n_future={n_future}: the model drafts with 2 to {n} heads")
+        _check_tokenizer(model, tokenizer)
         # Of a sampled tree a child is kept if it carries the token that was drawn: both rules would look the same.
         ways = [one for one in _WAYS if not (tree and one == "sampled, typical")]
         if way not in ways:
@@ -45,7 +49,7 @@ class StepThrough(Panel):
         self.length = min(max_new_tokens, room // 2)
         self.generation, self.ids, self.odds = None, [], []
         self._moving = False
-        self.prompt = _textarea("mtp-prompt", prompt, rows=2)
+        self.prompt = _textarea("mtp-prompt", "prompt", prompt, rows=2)
         self.heads = _slider("mtp-slider-heads", "heads used", n_future or n, 2, n, live=False)
         self.way = _control(widgets.Dropdown(options=ways, value=way, layout={"width": "160px"}), "mtp-way")
         self.temperature = widgets.FloatSlider(
@@ -105,11 +109,14 @@ class StepThrough(Panel):
         self.button.disabled = True
         try:
             self._go(0)  # writes it
-            count = max(1, len(self.generation.steps)) if self.generation else 1
-            self.at.max, self.player.max = count, count * len(PHASES) - 1
-            self._go((min(at, count) - 1) * len(PHASES))
+            if self.generation is None:
+                self._offer_steps(1)
+            self._go((min(at, self.at.max) - 1) * len(PHASES))
         finally:
             self.button.disabled = False
+
+    def _offer_steps(self, count: int) -> None:
+        self.at.max, self.player.max = count, count * len(PHASES) - 1
 
     def draw_again(self, *_) -> None:
         """Sample another text from the same prompt."""
@@ -162,6 +169,7 @@ class StepThrough(Panel):
             if not self.tree:
                 how["acceptance"] = recording(acceptance, self.odds)
         self.generation = generate(self.model, self.ids, self.length, stop_ids=self.tokenizer.eos_id, **how)
+        self._offer_steps(max(1, len(self.generation.steps)))
 
     def __repr__(self) -> str:
         return self.static().text

@@ -49,6 +49,8 @@ def step_view(
     if generation.tokens and isinstance(generation.tokens[0], list):
         raise ValueError("the generation has many rows: decode one prompt to step through it")
     if not generation.steps:
+        if generation.stopped:
+            raise ValueError("the model ended the text with its first token: take a prompt that leaves more to say")
         raise ValueError("the generation has no step after the prompt's own: ask for at least 2 new tokens")
     if not 0 <= at < len(generation.steps):
         raise ValueError(f"step {at} is outside the generation: use 0 to {len(generation.steps) - 1}")

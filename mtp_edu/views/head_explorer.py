@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from mtp_edu.probe import head_predictions, unfamiliar
 from mtp_edu.views.head_view import VIEWS, head_view, pages
 from mtp_edu.views.html import HtmlFigure, escape, tag, visible
-from mtp_edu.views.panels import Panel, _control, _slider, _textarea
+from mtp_edu.views.panels import Panel, _check_tokenizer, _control, _slider, _textarea
 
 _NOTICES = {
     "script": "<b>This script is new to {who}.</b> Most tokens here are single bytes, for want of larger pieces, and "
@@ -25,7 +25,7 @@ class HeadExplorer(Panel):
     the same tokens; `name` is the first one's. A text longer than the window is cut, and the panel says where; long
     texts have pages. It also says when a text is of a kind that the model has never learned (probe.unfamiliar). The
     models run once for each text; switching views or pages does not run them again. Raises ValueError if the two
-    tokenizers differ.
+    tokenizers differ, or one has more pieces than its model.
     """
 
     def __init__(self, model, tokenizer, text: str, top_k: int = 5, compare: tuple | None = None, name: str = "first"):
@@ -40,8 +40,10 @@ class HeadExplorer(Panel):
             if other == name:
                 raise ValueError(f"both models are called {name!r}: give the first another name=")
             self.models[other] = another
+        for own in self.models.values():
+            _check_tokenizer(own, tokenizer)
         self.window = min(own.cfg.max_seq_len for own in self.models.values())
-        self.text = _textarea("mtp-text", text)
+        self.text = _textarea("mtp-text", "text", text)
         self.button = _control(widgets.Button(description="Show predictions", button_style="primary"), "mtp-show")
         self.view = _control(widgets.ToggleButtons(options=VIEWS, style={"button_width": "8em"}), "mtp-view")
         self.page = _slider("mtp-slider-page", "page", 1, 1, 1)
@@ -55,11 +57,15 @@ class HeadExplorer(Panel):
 
     def run(self, *_) -> None:
         """Show the first page of the text as it stands."""
-        self._stale, self._pages = True, 1
+        self._stale = True
         self.page.value = 1
         self.update()
-        self.page.max = self._pages
-        self.page.layout.display = "" if self._pages > 1 else "none"
+        if self._stale:  # an error: there is nothing to turn over
+            self._offer_pages(1)
+
+    def _offer_pages(self, count: int) -> None:
+        self.page.max = count
+        self.page.layout.display = "" if count > 1 else "none"
 
     def make(self) -> HtmlFigure:
         if self._stale:
@@ -93,5 +99,5 @@ class HeadExplorer(Panel):
                 vocab, who = self.tokenizer.vocab_size, escape(name) if len(found) > 1 else "the model"
                 notes.append(_NOTICES[kind].format(who=who, bits=bits, vocab=vocab, even=math.log2(vocab)))
         self._found, self._notes = found, [tag("div", own, class_="mtp-notice") for own in notes]
-        self._pages = len(pages(list(map(show, tokens)), sum(own.n_future for own in found.values())))
         self._stale = False
+        self._offer_pages(len(pages(list(map(show, tokens)), sum(own.n_future for own in found.values()))))

@@ -13,7 +13,7 @@ from mtp_edu.views import style
 from mtp_edu.views.html import HtmlFigure, TokenText, chip, escape, figure, head_name, legend, table, tag, visible
 
 VIEWS = ("predictions", "surprise", "entropy")
-CELLS = 600  # guesses on a page: more make the page slow
+CELLS, TOKENS = 600, 300  # the most guesses on a page, and the most tokens: more make the page slow
 _MARKS = {"right": style.RIGHT, "near": style.NEAR, "wrong": style.WRONG, "none": " "}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _FULL = 21  # pixels of the largest bar
@@ -63,7 +63,8 @@ class _Guesses:
 
     def score(self, head: int) -> tuple[float, float, float, float]:
         """Over the whole text: shares right and in the top_k, mean surprise of the true token, mean entropy."""
-        own, places = self._found, (slice(0, len(self._found.tokens) - head), head - 1)  # as far as the text goes
+        own = self._found
+        places = (slice(0, max(0, len(self._found.tokens) - head)), head - 1)  # as far as the text goes
         rank = own.target_rank[places]
         parts = (rank == 0, rank < self.top_k, own.surprise[places] / math.log(2), own.entropy[places] / math.log(2))
         return tuple(float(part.double().mean()) for part in parts)  # nan where the text is too short for the head
@@ -94,7 +95,7 @@ def _words(tokens: Sequence[str], where: range) -> Iterator[range]:
             start, width = t + 1, 0
 
 
-def pages(tokens: Sequence[str], guesses: int, max_tokens: int = 200) -> list[range]:
+def pages(tokens: Sequence[str], guesses: int, max_tokens: int = TOKENS) -> list[range]:
     """Cut positions into pages of at most max_tokens tokens, fewer if each has many guesses: at the last line end of a
     page's second half, or at the last word's."""
     cuts, size = [0], max(2, min(max_tokens, CELLS // guesses))
@@ -155,7 +156,8 @@ def _column(models: Mapping[str, _Guesses], shown: list[str], t: int, view: str,
     """A token, what every head made of it, and the panel with the rest."""
     below, said = [], []
     for name, guesses in models.items():
-        said.append(name if len(models) > 1 else "")
+        if len(models) > 1 and t > 0:  # head 1 has something to say
+            said.append(name)
         for head in guesses.heads:
             kind = guesses.kind(t, head)
             if kind == "none":
@@ -167,7 +169,7 @@ def _column(models: Mapping[str, _Guesses], shown: list[str], t: int, view: str,
                 below.append(_guess(guesses, t, head, max(_LETTERS, len(shown[t]))))
             else:
                 below.append(_bar(bits, full, head))
-    label = f"{shown[t]}: {', '.join(filter(None, said)) or 'the first token'}"
+    label = f"{shown[t]}: {', '.join(said) or 'the first token'}"
     token = tag("div", escape(shown[t]), class_="mtp-token", tabindex="0", role="group", aria_label=label)
     return tag("div", token, *below, _tip(models, shown, t), class_="mtp-col", style="display:inline-block")
 
@@ -194,8 +196,9 @@ def _scores(models: Mapping[str, _Guesses]) -> tuple[str, list[str]]:
             cells += [""] * (most - len(cells))
             rows.append(tag("th", escape(prefix + word), class_="mtp-left") + "".join(tag("td", own) for own in cells))
         for head, own in zip(guesses.heads, scores):
-            lines.append(f"{prefix}head {head}: {own[0]:.0%} right, {own[1]:.0%} in the top {guesses.top_k}, "
-                         f"mean surprise {own[2]:.2f} bits, mean entropy {own[3]:.2f} bits")
+            said = (f"{own[0]:.0%} right, {own[1]:.0%} in the top {guesses.top_k}, "
+                    f"mean surprise {own[2]:.2f} bits, mean entropy {own[3]:.2f} bits")
+            lines.append(f"{prefix}head {head}: {said if own[0] == own[0] else 'the text is too short'}")
     heads = "".join(tag("th", head_name(head, short=most > 4)) for head in range(1, most + 1))
     return table(rows, tag("th", "over the whole text", class_="mtp-left") + heads), lines
 
@@ -249,7 +252,7 @@ def head_view(
     token_text: TokenText,
     view: str = "predictions",
     page: int = 1,
-    max_tokens: int = 300,
+    max_tokens: int = TOKENS,
     vocab_size: int = 2048,
     notes: Sequence[str] = (),
 ) -> HtmlFigure:
@@ -260,7 +263,7 @@ def head_view(
     made from less and less text. view: "predictions" (right, the first choice; near, among the top_k; wrong: told by
     background and by line), "surprise" of the true token or "entropy" of the prediction, as bars. Point at a column,
     or reach its token with Tab, for the likeliest tokens and the bits. page: numbered from 1; a page holds at most
-    max_tokens tokens and 1,000 guesses. vocab_size: a full bar is the entropy of an even guess among so many tokens.
+    max_tokens tokens and CELLS guesses. vocab_size: a full bar is the entropy of an even guess among so many tokens.
     notes: HTML above the text. Raises ValueError for a text shorter than two tokens, two models on different tokens,
     an unknown view, or a page that is not there.
     """

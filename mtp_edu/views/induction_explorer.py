@@ -66,10 +66,12 @@ class _Measured:
         self._loaded, self._found, self._patterns = None, {}, {}
 
     def model(self, at: int) -> MultiTokenModel:
-        if self._model is None:
-            return self._own[at]
         if self._loaded != at:
-            self._model.load_state_dict(self._own[at])
+            own = self._own[at]
+            if isinstance(own, MultiTokenModel):
+                self._model = copy.deepcopy(own)  # heads are silenced in it, and the caller may be using their own
+            else:
+                self._model.load_state_dict(own)
             self._loaded = at
         return self._model
 
@@ -155,7 +157,7 @@ class InductionExplorer(Panel):
         self.cut: Heads = frozenset()
         self._moving, self._problem = False, None
         wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
-        self.text = _textarea("mtp-text", text, rows=2)
+        self.text = _textarea("mtp-text", "text", text, rows=2)
         self.read = _control(
             widgets.Button(description="Read", button_style="primary", layout={"width": "84px"}), "mtp-read"
         )

@@ -6,6 +6,7 @@ where the head was off (TrainConfig.weights_at): a curve has a gap there, and it
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from statistics import fmean
 
 from matplotlib.figure import Figure
@@ -15,13 +16,27 @@ from mtp_edu.views.html import escape, tag
 
 
 def _smooth(values: Sequence[float], reach: int) -> list[float]:
-    """Mean over `reach` steps to either side, fewer near the ends: smoother, and not late."""
-    around = [_measured(values[max(0, i - reach) : i + reach + 1]) for i in range(len(values))]
-    return [math.nan if math.isnan(value) else fmean(near) for value, near in zip(values, around)]
+    """Mean over `reach` steps to either side, fewer near the ends: smoother, and not late.
+
+    From running sums, because a long run is drawn again and again while it trains.
+    """
+    off = [math.isnan(value) for value in values]
+    sums = list(accumulate((0.0 if skip else value for value, skip in zip(values, off)), initial=0.0))
+    counts = list(accumulate((not skip for skip in off), initial=0))
+    ends = [(max(0, i - reach), min(len(values), i + reach + 1)) for i in range(len(values))]
+    return [
+        math.nan if skip else (sums[stop] - sums[start]) / (counts[stop] - counts[start])
+        for skip, (start, stop) in zip(off, ends)
+    ]
 
 
 def _measured(values: Sequence[float]) -> list[float]:
     return [value for value in values if not math.isnan(value)]
+
+
+def _held_out(event, n: int) -> list[float]:
+    """The held-out loss of n heads, NaN where the held-out windows had no targets for a head."""
+    return [*event.validation, *[math.nan] * n][:n]
 
 
 def _label(k: int, run: Sequence[float]) -> str:
@@ -45,13 +60,18 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
 
 
 def loss_sentence(events: Sequence) -> str:
-    """What a training run did, in a sentence: 'loss 5.9 -> 1.0 in 200 steps (head 1 1.0, head 2 1.6)'."""
+    """What a run did: 'loss 5.9 -> 1.0 in 200 steps (head 1 5.9 -> 0.7, head 2 5.9 -> 1.3)'."""
     last, runs = events[-1], [_measured(run) for run in zip(*(event.losses for event in events))]
     heads = [f"head {k} " + (f"{run[0]:.2f} -> {run[-1]:.2f}" if run else "off") for k, run in enumerate(runs, start=1)]
-    # Means of different heads do not compare, so a run that switched some on or off is told by its first head.
-    same = not any(math.isnan(loss) for event in (events[0], last) for loss in event.losses)
-    start, end = [fmean(event.losses if same else event.losses[:1]) for event in (events[0], last)]
-    text = f"{'loss' if same else 'next-token loss'} {start:.2f} -> {end:.2f} in {last.step} steps"
+    # Means of different heads do not compare, so a run that switched some on or off is told by the first that was on.
+    ends = list(zip(events[0].losses, last.losses))
+    on = [k for k, pair in enumerate(ends, start=1) if not math.isnan(sum(pair))]
+    told = on if len(on) == len(ends) else on[:1]
+    text = f"{last.step} steps" if events[0].step == 1 else f"steps {events[0].step} to {last.step}"
+    if told:
+        name = "loss" if len(told) == len(ends) else "next-token loss" if told == [1] else f"head {told[0]}'s loss"
+        start, end = (fmean(ends[k - 1][side] for k in told) for side in (0, 1))
+        text = f"{name} {start:.2f} -> {end:.2f} in {text}"
     if len(heads) > 1:
         text += f" ({', '.join(heads)})"
     return text + (f"; interrupted, {last.steps} were planned" if last.interrupted else "")
@@ -77,7 +97,7 @@ def loss_curves(events: Sequence, title: str | None = None) -> Figure:
         look = {"color": style.colour(k), "linestyle": style.HEAD_LINESTYLES[(k - 1) % 8]}
         axes.plot(steps, values, color=style.colour(k), alpha=0.18, linewidth=1)
         axes.plot(steps, smooth, linewidth=2, **look)
-        axes.plot([event.step for event in checks], [event.validation[k - 1] for event in checks], linestyle="none",
+        axes.plot([event.step for event in checks], [_held_out(event, n)[k - 1] for event in checks], linestyle="none",
                   marker=style.HEAD_MARKERS[(k - 1) % 8], markersize=6, markerfacecolor=style.PAPER,
                   markeredgecolor=style.colour(k), markeredgewidth=1.6, clip_on=False, zorder=3)  # whole at the edge
         ends.append((_measured(smooth) or [math.nan])[-1])
@@ -98,7 +118,7 @@ def loss_curves(events: Sequence, title: str | None = None) -> Figure:
 
 
 def loss_svg(events: Sequence, width: int = 680, height: int = 260) -> str:
-    """The same curves as a small SVG string, made in about a millisecond: for updates while a model trains.
+    """The same curves as a small SVG string, made in milliseconds: for updates while a model trains.
 
     Hollow circles: held-out losses.
     """
@@ -108,7 +128,7 @@ def loss_svg(events: Sequence, width: int = 680, height: int = 260) -> str:
     seen = [_measured(run) for run in runs]
     checks = [event for event in events if event.validation is not None]
     checks = checks[:: -max(1, len(checks) // 25)]
-    held_out = [value for event in checks for value in _measured(event.validation)]
+    held_out = [value for event in checks for value in _measured(_held_out(event, len(runs)))]
     values = [value for run in seen for value in run] + held_out or [0.0]
     low, high = min(values), max(values)
     low, high = (low - 0.05 * (high - low), high) if high > low else (low - 0.5, high + 0.5)
@@ -134,7 +154,7 @@ def loss_svg(events: Sequence, width: int = 680, height: int = 260) -> str:
                    stroke_dasharray=dash)
         name = tag("text", _label(k, run), x=str(right + 6), y=f"{label + 4:.1f}",
                    fill="currentColor")
-        there = [(event.step, event.validation[k - 1]) for event in checks if not math.isnan(event.validation[k - 1])]
+        there = [(event.step, loss) for event in checks if not math.isnan(loss := _held_out(event, len(runs))[k - 1])]
         rings = "".join(f"M{x - 3:.1f},{y:.1f}a3,3 0 1 0 6,0a3,3 0 1 0 -6,0" for x, y in (place(*one) for one in there))
         marks = tag("path", d=rings, fill="none", stroke="currentColor", stroke_width="1.4") if rings else ""
         # currentColor is the head's ink from the style sheet, which knows the dark theme

@@ -26,10 +26,12 @@ class LogitsCalculator(Panel):
     """What training a model of some shape takes, naively, head by head and with chunks, and which machine has it.
 
     From meter.estimate, in closed form. n_layers: of the model, heads included. token_chunk: rows of logits alive at
-    once in the third bar.
+    once in the third bar. Raises ValueError for a single layer.
     """
 
     def __init__(self, n_layers: int = 12, token_chunk: int = 512) -> None:
+        if n_layers < 2:
+            raise ValueError(f"n_layers={n_layers}: head 1 takes a layer and the trunk needs one, so at least 2")
         self.n_layers = n_layers
         self.ways = {"naive": ("naive", None), "memory-efficient": ("memory-efficient", None),
                      f"… in chunks of {token_chunk}": ("memory-efficient", token_chunk)}

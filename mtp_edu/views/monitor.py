@@ -5,7 +5,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
@@ -35,7 +35,8 @@ class TrainingMonitor:
     In a notebook it keeps one output up to date, at most `rate` times a second, and leaves a PNG and a sentence behind;
     elsewhere it prints a line every `quiet_seconds`. Its Stop button does what Interrupt does: the step in progress is
     finished, `history` keeps the events so far, `model` keeps its weights, and the last picture is drawn. The button is
-    there only where the kernel can hear it while a cell runs (ipykernel 7); elsewhere Interrupt is the way.
+    there only where the kernel can hear it while a cell runs (ipykernel 7); elsewhere Interrupt is the way. Leaving the
+    loop, by `break` or by an error, ends the run.
 
     sample: called without arguments after the first step, after every `sample_every` steps (None: a fifth of the run)
     and after the last; its text is shown live, printed in the end, and kept in `samples` as (step, text).
@@ -53,16 +54,22 @@ class TrainingMonitor:
     ):
         if sample_every is not None and sample_every < 1:
             raise ValueError(f"sample_every={sample_every}: take a sample every 1 or more steps")
-        self.events, self.title = events, title
-        self.history: list = []
-        self.samples: list[tuple[int, str]] = []
-        self.interrupted = False
+        self.title = title
         self._sample, self._sample_every = sample, sample_every
         self._live = in_notebook()
         self._pause = 1 / rate if self._live else quiet_seconds
+        self._stop = threading.Event()
+        self._watch(events)
+
+    def _watch(self, events: Iterable) -> None:
+        """Begin anew: nothing of an earlier run is kept."""
+        self.events = events
+        self.history: list = []
+        self.samples: list[tuple[int, str]] = []
+        self.interrupted = False
         self._handle, self._next = None, 0.0
         self._picture: widgets.HTML | None = None
-        self._stop = threading.Event()
+        self._stop.clear()
 
     def __iter__(self) -> Iterator:
         try:
@@ -80,12 +87,14 @@ class TrainingMonitor:
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
+            if isinstance(self.events, Generator):
+                self.events.close()  # or train() would go on holding Ctrl-C where the loop was left early
             self.close()
 
     def run(self, events: Iterable | None = None) -> list:
-        """Consume all events (those given here, else those given before) and return the history."""
+        """Consume all events (those given here, as a run of their own, else those given before); the history."""
         if events is not None:
-            self.events = events
+            self._watch(events)
         for _ in self:
             pass
         return self.history

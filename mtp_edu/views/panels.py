@@ -80,9 +80,19 @@ def _slider(name: str, text: str, value: int, low: int, high: int, live: bool = 
     return _control(slider, name)
 
 
-def _textarea(name: str, value: str, rows: int = 3) -> widgets.Textarea:
-    box = widgets.Textarea(value=value, rows=rows, layout=widgets.Layout(width="98%", height="auto"))
+def _textarea(name: str, text: str, value: str, rows: int = 3) -> widgets.Textarea:
+    box = widgets.Textarea(value=value, rows=rows, description=text, style={"description_width": "initial"},
+                           layout=widgets.Layout(width="98%", height="auto"))  # fmt: skip
     return _control(box, name)
+
+
+def _check_tokenizer(model, tokenizer) -> None:
+    """Raises ValueError for a tokenizer that writes ids which the model does not have."""
+    if tokenizer.vocab_size > model.cfg.vocab_size:
+        raise ValueError(
+            f"the tokenizer has {tokenizer.vocab_size:,} tokens and the model {model.cfg.vocab_size:,}: it is another "
+            "model's; use the one that the model was trained with, which mtp.load and mtp.load_pretrained return"
+        )
 
 
 class TargetsPanel(Panel):

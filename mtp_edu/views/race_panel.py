@@ -4,7 +4,7 @@ import ipywidgets as widgets
 
 from mtp_edu.decode import generate
 from mtp_edu.views.html import HtmlFigure, figure, note
-from mtp_edu.views.panels import Panel, _control, _slider, _textarea
+from mtp_edu.views.panels import Panel, _check_tokenizer, _control, _slider, _textarea
 from mtp_edu.views.race import race
 
 GREEDY, SAMPLED, TYPICAL = "self-speculative", "self-speculative, sampled", "self-speculative, typical acceptance"
@@ -25,7 +25,7 @@ class DecodingRace(Panel):
     The rival is one of decode's methods: self-speculation or a tree of drafts, greedy, or sampled at a temperature
     with the lossless or the typical rule; a sampled rival runs against plain sampling at the same temperature, both
     from the same seed. speed: of the replay, 0.1 is ten times slower than it ran; None chooses. Raises ValueError for a
-    model that drafts nothing and for a rival that is not on the list.
+    model that drafts nothing, another model's tokenizer, fewer than two tokens and a rival that is not on the list.
     """
 
     def __init__(
@@ -44,8 +44,11 @@ class DecodingRace(Panel):
             raise ValueError(f"n_future = {n}: the model drafts nothing; train one with n_future of at least 2")
         if rival not in _HOW:
             raise ValueError(f"rival = {rival!r} must be one of {tuple(_HOW)}")
+        if max_new_tokens < 2:
+            raise ValueError(f"max_new_tokens={max_new_tokens}: a race needs at least 2")
+        _check_tokenizer(model, tokenizer)
         most = room // 2
-        self.prompt = _textarea("mtp-prompt", prompt)
+        self.prompt = _textarea("mtp-prompt", "prompt", prompt)
         self.rival = _control(widgets.Dropdown(options=list(_HOW), value=rival, description="rival"), "mtp-rival")
         self.rival.layout.width = "auto"
         self.heads = _slider("mtp-slider-heads", "heads used", n, 2, n)

@@ -1,6 +1,7 @@
 """The saved notebooks for readers without a kernel: exported to HTML, opened with no network at all."""
 
 import harness
+import nbconvert
 import nbformat
 import pytest
 
@@ -13,7 +14,6 @@ FIGURES = "() => [...document.querySelectorAll('.mtp-fig')].filter(e => e.getBou
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_export_shows_every_picture_offline(name, browser, tmp_path):
-    nbconvert = pytest.importorskip("nbconvert")
     notebook = nbformat.read(harness.ROOT / "notebooks" / name, as_version=4)
     page_file = tmp_path / "page.html"
     page_file.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")

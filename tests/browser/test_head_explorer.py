@@ -12,6 +12,7 @@ code = "def read(self, size): return self.file.read(size)  # and so on, and on, 
 PANEL = (
     "views.HeadExplorer(model, tok, code * 16, compare=('python-1', *mtp.load_pretrained('python-1')), name='python-4')"
 )
+INJECTION = "<img src=x onerror=\"document.title = 'run'\">"  # would run wherever it became an element
 
 
 @pytest.fixture
@@ -57,11 +58,23 @@ def test_a_learner_explores_two_models(open_notebook, explorer, expect):
         expect(output).to_contain_text("Page 2 of")
         expect(output.locator(".mtp-columns.mtp-surprise")).to_be_visible()  # the view stays
 
-        notebook.find(".mtp-text textarea").fill("Όλοι οι άνθρωποι <script>document.title = 'x'</script>")
+        notebook.find(".mtp-text textarea").fill("Όλοι οι άνθρωποι <b>του ειδέναι</b>")
         notebook.find("button.mtp-show").click()
         expect(output.locator(".mtp-notice").first).to_contain_text("This script is new to python-4")
         expect(notebook.find(".mtp-slider-page")).to_be_hidden()
-        assert notebook.page.title() != "x" and notebook.page_errors == []
+        assert notebook.page_errors == []
+
+
+def test_a_name_that_is_html_stays_text(open_notebook, lab, expect):
+    """A model's name reaches the page whole, unlike a text, which is cut into tokens."""
+    panel = PANEL.replace("name='python-4'", f"name={INJECTION!r}")
+    add_notebook(lab, "named.ipynb", SETUP, panel)
+    with open_notebook("named.ipynb") as notebook:
+        notebook.run_all()
+        output = notebook.find(".mtp-panel .mtp-output")
+        expect(output.locator(".mtp-legend").first).to_contain_text(INJECTION)
+        expect(output.locator("img")).to_have_count(0)
+        assert notebook.page.title() != "run" and notebook.page_errors == []
 
 
 def test_the_columns_wrap_where_the_page_is_narrow(open_notebook, explorer, expect):

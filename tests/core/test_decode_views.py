@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -31,7 +32,7 @@ def letter(token: int) -> str:
 class Letters:
     """As much of a tokenizer as a panel asks for: twelve letters, of which the last ends a text."""
 
-    eos_id = 11
+    eos_id, vocab_size = 11, 12
     token_text = staticmethod(letter)
 
     def encode(self, text):
@@ -415,6 +416,29 @@ def test_the_panel_says_what_is_wrong_and_recovers(panel):
     panel.prompt.value = "cab"
     panel.button.click()
     assert panel.ids == [2, 0, 1] and panel.static().text.startswith("text: cab")
+
+
+def test_any_control_goes_on_after_an_error(panel):
+    whole = panel.at.max
+    panel.prompt.value = ""
+    panel.button.click()
+    panel.prompt.value = text_of(PROMPT)
+    panel.forth.click()  # instead of the button: it writes, too
+    assert panel.at.max == whole > 1 and panel.player.max == 4 * whole - 1
+    place = panel.player.value
+    panel.forth.click()
+    assert panel.player.value == place + 4
+
+
+def test_what_the_panel_cannot_do_is_refused():
+    for n in (1, 9):
+        with pytest.raises(ValueError, match=f"n_future={n}: the model drafts with 2 to"):
+            views.StepThrough(trained_model(), Letters(), text_of(PROMPT), n_future=n)
+    with pytest.raises(ValueError, match="the tokenizer has 257 tokens and the model 12: it is another model's"):
+        views.StepThrough(trained_model(), mtp.ByteTokenizer(), "a")
+    ended = replace(written(), tokens=[11], steps=[], stopped=True)
+    with pytest.raises(ValueError, match="ended the text with its first token"):
+        views.step_view(PROMPT, ended, 0, letter)
 
 
 def test_the_panel_leaves_a_static_twin(panel):

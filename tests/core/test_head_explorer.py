@@ -79,6 +79,45 @@ def test_a_long_text_has_pages():
     assert "short" in panel.static().text.splitlines()[0]
 
 
+def test_few_heads_leave_room_for_longer_pages():
+    model = byte_model(n=1, window=600)
+    panel = views.HeadExplorer(model, mtp.ByteTokenizer(), "words and lines\n" * 36)
+    for page in range(1, panel.page.max + 1):
+        panel.page.value = page
+        assert f"Page {page} of {panel.page.max}" in panel.static().text
+
+
+def test_after_an_error_any_control_shows_the_mended_text():
+    panel = views.HeadExplorer(byte_model(window=600), mtp.ByteTokenizer(), "words and lines\n" * 36)
+    panel.text.value = ""
+    panel.button.click()
+    assert panel.page.max == 1
+    panel.text.value = "words and lines\n" * 36
+    panel.view.value = "surprise"
+    assert panel.page.max == 3 and panel.page.layout.display != "none"
+
+
+def test_a_text_shorter_than_the_heads_reach_has_no_scores_for_them():
+    panel = views.HeadExplorer(byte_model(n=8), mtp.ByteTokenizer(), "Once")
+    lines = panel.static().text.splitlines()
+    assert [f"head {head}: the text is too short" in lines for head in range(1, 9)] == 3 * [False] + 5 * [True]
+    shares = Reader(panel.static()).text.split("in the top 5", 2)[-1]
+    assert "100%" not in shares and "nan" not in panel.static().text
+
+
+def test_another_models_tokenizer_is_refused():
+    cfg = mtp.ModelConfig(vocab_size=97, dim=16, n_layers=2, n_attention_heads=2, n_future=1)
+    with pytest.raises(ValueError, match="the tokenizer has 257 tokens and the model 97"):
+        views.HeadExplorer(mtp.MultiTokenModel(cfg), mtp.ByteTokenizer(), "the fox")
+
+
+def test_the_first_token_of_two_models_is_called_that():
+    tok = mtp.ByteTokenizer()
+    panel = views.HeadExplorer(byte_model(), tok, "the fox", compare=("b", byte_model(seed=1), tok))
+    labels = [own["aria-label"] for _, own in Reader(panel.static()).with_class("mtp-token")]
+    assert labels[0] == "t: the first token" and labels[1].startswith("h: first, head 1")
+
+
 def test_a_page_of_a_thousand_tokens_and_eight_heads_stays_light():
     generator = torch.Generator().manual_seed(0)
     length, n, top_k = 1000, 8, 5

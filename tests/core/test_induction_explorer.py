@@ -32,6 +32,10 @@ def accuracy(model):
     return TASK.accuracy(model, rows=8)
 
 
+def first_weight(model):
+    return model.embedding.weight[0, 0].item()
+
+
 def explorer(**changes):
     given = {"checkpoints": models(), "tokenizer": views.Alphabet(LETTERS), "text": TEXT, "accuracy": accuracy}
     return views.InductionExplorer(**(given | {"at": 1, "length": 8} | changes))
@@ -275,6 +279,14 @@ def test_the_learners_own_text_is_read():
         assert words in panel.output.value
 
 
+def test_heads_are_silenced_in_a_copy():
+    """The learner may be training or measuring the same model in a cell meanwhile."""
+    own, seen = models(), []
+    panel = explorer(checkpoints=own, accuracy=lambda model: seen.append(model) or accuracy(model))
+    panel.at.value = 0
+    assert seen and not {id(model) for model in seen} & {id(model) for model in own.values()}
+
+
 def test_weights_are_loaded_into_a_copy_of_the_model():
     own, model = models(), attentive_model(9, max_seq_len=96, **SHAPE)
     before = copy.deepcopy(model.state_dict())
@@ -288,8 +300,8 @@ def test_weights_are_loaded_into_a_copy_of_the_model():
 
 def test_it_begins_where_the_accuracy_rises_most_with_the_best_head():
     own = models((0, 10, 20, 30))
-    by_model = dict(zip(own.values(), (0.1, 0.2, 0.9, 1.0)))
-    panel = explorer(checkpoints=own, accuracy=by_model.get, at=None)
+    by_weights = dict(zip(map(first_weight, own.values()), (0.1, 0.2, 0.9, 1.0)))
+    panel = explorer(checkpoints=own, accuracy=lambda model: by_weights[first_weight(model)], at=None)
     assert panel.at.value == 2
     assert panel.head == divmod(int(prefix_matching(own[30], length=8).argmax()), 2)
 

@@ -1,6 +1,7 @@
 """The views: what their HTML and text say, their colours, and the panels' behaviour on the kernel's side."""
 
 import ast
+import math
 import re
 import signal
 import sys
@@ -16,7 +17,7 @@ from core.figure_reader import Reader
 from mtp_edu import views
 from mtp_edu.views import monitor, panels, style
 from mtp_edu.views.html import tag, visible
-from mtp_edu.views.losses import spread
+from mtp_edu.views.losses import _smooth, spread
 
 FOX = "The quick brown fox jumps over the lazy dog".split()
 NASTY = ["<script>alert(1)</script>", 'a"b', "it's", "&amp;", "🦊", "\ud800", "\n", " "]
@@ -458,6 +459,31 @@ def test_a_head_that_was_off_leaves_a_gap_and_no_number():
     svg = views.loss_svg(run)
     assert "nan" not in svg and svg.count("head 3: off") == 1
     assert "nan" not in views.loss_sentence(run) and views.loss_sentence(run).startswith("next-token loss")
+    for event in run:
+        event.losses = (off, *event.losses[:1], off)
+    assert views.loss_sentence(run).startswith("head 2's loss 4.53 -> 1.03 in 40 steps")
+
+
+def test_the_thick_line_is_the_mean_around_each_step():
+    off = math.nan
+    assert _smooth([1.0, 2.0, 6.0, off, 4.0], 1) == pytest.approx([1.5, 3.0, 4.0, off, 4.0], nan_ok=True)
+    assert _smooth([3.0, 1.0], 0) == [3.0, 1.0]
+
+
+def test_a_resumed_run_tells_its_own_steps():
+    text = views.loss_sentence(list(events(steps=40))[30:])
+    assert "in steps 31 to 40" in text
+
+
+def test_held_out_text_may_have_fewer_targets_than_the_model_has_heads():
+    """train() takes such windows; their losses end early."""
+    run = list(events(steps=40, n=2))
+    for event in run:
+        event.validation = event.validation and event.validation[:1]
+    rings = [one.count("M") for one in re.findall(r'd="([^"]+)"', views.loss_svg(run))]
+    assert rings == [4]
+    marks = [line for line in views.loss_curves(run).axes[0].lines if line.get_linestyle() == "None"]
+    assert [sum(map(math.isfinite, line.get_ydata())) for line in marks] == [4, 0]
 
 
 def test_race_curves_end_at_the_measured_time():
@@ -507,6 +533,31 @@ def test_monitor_closes_when_the_loop_body_breaks(capsys):
         if event.step == 3:
             break
     assert len(watch.history) == 3 and "in 3 steps" in capsys.readouterr().out
+
+
+def test_a_loop_left_early_gives_ctrl_c_back():
+    """train() holds Ctrl-C while it runs, so its generator must not stay open."""
+    closed = []
+
+    def run():
+        try:
+            yield from events()
+        finally:
+            closed.append(True)
+
+    watch = views.TrainingMonitor(run())
+    for event in watch:
+        if event.step == 3:
+            break
+    assert closed == [True]
+
+
+def test_a_monitor_watches_one_run_at_a_time(capsys):
+    watch = views.TrainingMonitor()
+    watch.run(events(steps=6))
+    watch.stop()  # too late for that run, and not meant for the next
+    watch.run(events(steps=4))
+    assert [event.step for event in watch.history] == [1, 2, 3, 4] and not watch.interrupted
 
 
 def test_monitor_takes_samples_and_says_what_held_out_text_costs(capsys):
