@@ -109,6 +109,7 @@ def make(
     """Run a recipe in `run_folder`, then write the model in bfloat16 and its card to `out`.
 
     False if it was interrupted. With `resume` an unfinished run goes on, and a finished one is written out again.
+    Raises ValueError if that had another number of steps, as a trial has.
     """
     recipe = _recipe(name)
     training, held_out = corpus.split(recipe.documents())
@@ -117,8 +118,15 @@ def make(
     else:
         tokenizer = SentencePieceTokenizer.train(training, recipe.vocab_size)
     finished = (run_folder / checkpoint.MODEL_FILE).exists() and not (run_folder / checkpoint.TRAINING_FILE).exists()
-    if not (resume and finished):
-        cfg, config = _configs(recipe, steps)
+    cfg, config = _configs(recipe, steps)
+    if resume and finished:
+        made = checkpoint.info(run_folder)["step"]
+        if made != config.steps:
+            raise ValueError(
+                f"{run_folder} holds a finished run of {made} steps, this one has {config.steps}: "
+                "train in another folder, or pass overwrite to lose that run"
+            )
+    else:
         windows, validation = (
             corpus.windows(texts, tokenizer, recipe.length, cfg.n_future) for texts in (training, held_out)
         )

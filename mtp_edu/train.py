@@ -150,14 +150,17 @@ class _Run:
         elif (unfinished or finished) and not overwrite:
             what = "an unfinished run: pass resume=True to go on" if unfinished else "a model"
             raise ValueError(f"{self.folder} holds {what}; choose another folder, or pass overwrite=True to lose it")
-        elif unfinished:
-            (self.folder / checkpoint.TRAINING_FILE).unlink()
+        elif unfinished or finished:  # nothing of an overwritten run may pass for this one's
+            for name in (checkpoint.TRAINING_FILE, checkpoint.MODEL_FILE):
+                (self.folder / name).unlink(missing_ok=True)
 
     def identity(self) -> dict:
         """What must be the same for a run to be the same run."""
         config = self.config.to_dict()
         for name in ("validate_every", "validation_windows", "checkpoint_every", "compile", "device"):
             del config[name]
+        if self.device.dtype != torch.float32:  # what "the device's own" came to
+            config["dtype"] = str(self.device.dtype).removeprefix("torch.")
         return {"train_config": config, "data": self.dataset.fingerprint()}
 
     def save(self, finished: bool) -> None:

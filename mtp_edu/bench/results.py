@@ -53,9 +53,14 @@ def commit() -> str | None:
         return None
 
 
+def result_file(name: str, device: torch.device) -> Path:
+    """Where a result is stored by default: data/results/NAME_cpu.json or NAME_cuda.json."""
+    return data_dir() / "results" / f"{name}_{device.type}.json"
+
+
 def store(name: str, command: str, device: torch.device, content: dict[str, Any], out: Path | None = None) -> Path:
-    """Write one result as JSON to `out`, by default data/results/NAME_cpu.json or NAME_cuda.json."""
-    path = out or data_dir() / "results" / f"{name}_{device.type}.json"
+    """Write one result as JSON to `out`, by default `result_file`."""
+    path = out or result_file(name, device)
     path.parent.mkdir(parents=True, exist_ok=True)
     when = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     header = {"command": command, "date": when, "commit": commit(), "machine": machine(device)}

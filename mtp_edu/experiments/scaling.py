@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from mtp_edu import corpus, device
-from mtp_edu.bench.results import store
+from mtp_edu.bench.results import result_file, store
 from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
 from mtp_edu.experiments.runs import Run, check_seeds, fits, for_heads, steps
 from mtp_edu.experiments.scaling_tables import TABLE_1, TABLE_S7, tables
@@ -167,24 +167,29 @@ def run(
     store_finished: bool = False,
     **changes: Any,
 ) -> dict[str, Any]:
-    """Train what is not trained yet, print the tables, store and draw the result, and return it as stored.
+    """Train what is not trained yet, add it to the stored result, print the tables, draw; the result as stored.
 
-    out: the file, by default data/results/scaling_cpu.json (or _cuda; with `quick`, `quick.json` in `folder`).
+    A file holds the runs of every occasion: other parts, sizes or seeds add to it, and what it holds is not trained
+    again. out: the file, by default data/results/scaling_cpu.json (or _cuda; with `quick`, `quick.json` in `folder`).
     folder: where finished runs lie, by default runs/scaling. store_finished: train nothing, store what there is.
     changes: fields of Sweep (data, tokens, sizes, parts, at, ...); the others are the device's defaults.
     Small sizes come first, and within a size seed after seed, so that a stopped experiment already compares. Ctrl-C
     stops after the step in progress with KeyboardInterrupt; finished runs stay and are not repeated. Raises ValueError
-    for fewer than two seeds, for a sweep that cannot be, and with `store_finished` if nothing has finished.
+    for fewer than two seeds, for a sweep that cannot be, for a file that holds runs of another recipe or text, and with
+    `store_finished` if nothing has finished.
     """
     seeds, where = check_seeds(seeds), device.choose()
     folder = Path(folder or Path("runs") / "scaling")
     default = QUICK if quick else CUDA if where.device.type == "cuda" else CPU
     sweep = replace(default, **{name: value for name, value in changes.items() if value is not None})
     where = device.choose(str(where.device), sweep.dtype)
+    path = Path(out or (folder / "quick.json" if quick else result_file("scaling", where.device)))
     data = _data(sweep)
+    recipe = _recipe(sweep, where, len(data[0]))
+    known = _stored(path, recipe)[1]  # refuses another recipe before any work
     parts = settings(sweep, len(data[0]))
     runs = {(setting, seed): _run(sweep, setting, seed, data, where, folder) for setting in parts for seed in seeds}
-    results = {key: one.finished() for key, one in runs.items()}
+    results = {key: one.finished() or known.get(key) for key, one in runs.items()}
     waiting = [key for key in sorted(runs, key=_turn(seeds, sweep)) if results[key] is None]
     if waiting and not store_finished:
         try:
@@ -196,12 +201,49 @@ def run(
             raise
     if not any(results.values()):
         raise ValueError(f"no run of this sweep has finished in {folder}: leave --store-finished out to train them")
-    content = _content(sweep, seeds, where, len(data[0]), parts, results)
-    out = out or (folder / "quick.json" if quick else None)
-    path = store("scaling", _command(sweep, seeds, quick), where.device, content, out)
+    known_parts, known = _stored(path, recipe)  # now, since another command may have added to it
+    for setting, names in known_parts.items():
+        parts[setting] = [name for name in PARTS if name in {*names, *parts.get(setting, ())}]
+    results = known | {key: result for key, result in results.items() if result}
+    names = {name for of_setting in parts.values() for name in of_setting}
+    whole = replace(sweep, sizes=tuple({setting.size for setting in parts}), parts=tuple(names))
+    seeds += sorted({seed for _, seed in known} - {*seeds})
+    content = _content(whole, recipe, seeds, parts, results)
+    path = store("scaling", _command(whole, seeds, quick), where.device, content, path)
     print(tables(content))
     print(f"stored in {path}, drawn in {', '.join(drawn.name for drawn in draw(content, path))}")
     return content
+
+
+def _recipe(sweep: Sweep, where: device.Device, text_windows: int) -> dict[str, Any]:
+    """What all runs of a file share. Parts, sizes and the size of the parts `epochs` and `curricula` may differ."""
+    own = asdict(sweep) | {"steps": sweep.steps, "dtype": str(where.dtype).removeprefix("torch.")}
+    own["text_tokens"] = text_windows * sweep.length
+    return {name: value for name, value in own.items() if name not in ("sizes", "parts", "at")}
+
+
+def _stored(path: Path, recipe: dict[str, Any]) -> tuple[dict[Setting, list[str]], dict[tuple[Setting, int], dict]]:
+    """What a file holds: settings with their parts, and runs by setting and seed. Raises ValueError for another recipe.
+
+    That refuses to lose it; the text, for instance, is another with another Python.
+    """
+    if not path.exists():
+        return {}, {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    was = content["sweep"] | {name: content[name] for name in ("dtype", "text_tokens")}
+    other = [name for name, value in recipe.items() if was.get(name) != value]
+    if other:
+        told = ", ".join(f"{name}={was.get(name)} (this sweep has {recipe[name]})" for name in other)
+        raise ValueError(f"{path} holds runs with {told}: store this sweep elsewhere with --out, or move the file away")
+    parts, runs = {}, {}
+    for row in content["rows"]:
+        windows = row["tokens"] // recipe["length"]
+        unique = round(windows / row["epochs"])
+        setting = Setting(row["size"], row["n_future"], windows, unique, row["weights"], row["layers_added"])
+        if row["runs"]:
+            parts[setting] = row["parts"]
+        runs |= {(setting, one["seed"]): one for one in row["runs"]}
+    return parts, runs
 
 
 def _command(sweep: Sweep, seeds: list[int], quick: bool) -> str:
@@ -288,15 +330,15 @@ def _timed(one: Run) -> float:
     return tokens * one.model.flops_per_token(windows.length) / (last[-1] - last[1])
 
 
-def _content(sweep: Sweep, seeds, where: device.Device, text_windows: int, parts: dict, results: dict) -> dict:
+def _content(sweep: Sweep, recipe: dict[str, Any], seeds: list[int], parts: dict, results: dict) -> dict:
     """What is stored, with plain lists."""
-    runs = {setting: [results[setting, seed] for seed in seeds if results[setting, seed]] for setting in parts}
+    runs = {setting: [results[setting, seed] for seed in seeds if (setting, seed) in results] for setting in parts}
     content = {
         "sweep": asdict(sweep) | {"steps": sweep.steps},
         "seeds": seeds,
-        "dtype": str(where.dtype).removeprefix("torch."),
-        "text_tokens": text_windows * sweep.length,
-        "complete": all(results.values()),
+        "dtype": recipe["dtype"],
+        "text_tokens": recipe["text_tokens"],
+        "complete": all(len(of_setting) == len(seeds) for of_setting in runs.values()),
         "rows": [_row(sweep, setting, parts[setting], runs) for setting in parts],
         "paper_table_s7": TABLE_S7,
         "paper_table_1": TABLE_1,

@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 import torch
 
 from mtp_edu import device, meter
-from mtp_edu.bench.results import store
+from mtp_edu.bench.results import result_file, store
 from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
 from mtp_edu.experiments.curves import CurveRun, Trial, in_words, results
 from mtp_edu.experiments.runs import check_seeds, fits
 from mtp_edu.experiments.statistics import mean_so_far
-from mtp_edu.paths import atomic_path, data_dir
+from mtp_edu.paths import atomic_path
 
 
 @dataclass(frozen=True, order=True)
@@ -150,7 +150,7 @@ def run(
     sweep = replace(defaults["quick" if quick else kind if kind in defaults else "cpu"], **changes)
     where = device.choose(dtype=sweep.dtype)
     folder = Path(folder or Path("runs") / sweep.name)
-    default = folder / "quick.json" if quick else data_dir() / "results" / f"{sweep.name}_{kind}.json"
+    default = folder / "quick.json" if quick else result_file(sweep.name, where.device)
     path = Path(out or default)
     if draw_only:
         print(f"drawn: {', '.join(map(str, draw(sweep, path)))}")

@@ -161,7 +161,7 @@ for words, cfg in shapes.items():
           f"{own.parameters() / shared.parameters() - 1:8.1%}   {ratios[0]:.2f} shared, {ratios[1]:.2f} replicated")
 
 # %% [markdown]
-# About the same: eight of 257 × 128 are 7.6 % of our parameters, four of 32,000 × 4,096 are 7.4 % of a 7B model (the table shows what the copies *add* to a shared one). What makes bytes cheap is not the eight but the width: at 4,096 the copies add a tenth of a per cent. With 32,000 tokens they would be hundreds of millions of parameters, each with gradients and two moments in the optimizer, and a speculative step would read them all.
+# About the same: eight of 257 × 128 are 7.6 % of our parameters, four of 32,000 × 4,096 are 7.4 % of a 7B model (the table shows what the copies *add* to a shared one). What makes copies cheap is the small vocabulary, beside a model that is wide and deep: at 4,096 eight for bytes add a tenth of a per cent. With 32,000 tokens they would be hundreds of millions of parameters, each with gradients and two moments in the optimizer, and a speculative step would read them all.
 #
 # ## 5. Comparing across vocabularies
 #
@@ -194,9 +194,9 @@ for name, report in reports.items():
 Markdown("\n".join(table))
 
 # %% [markdown]
-# In our stored run the model of pieces wins: it knows the text better, writes more bytes per forward (4.35 against 3.05) and more in a second, with drafts and without. All the drafts of `bytes-8` bring it to what `python-4` writes without any, about three bytes per forward; to keep up with its drafts as well it would need more than four. What bytes gain more of is time: 1.3 times as fast with four heads, against 1.1.
+# In our stored run the model of pieces wins: it knows the text better, writes more bytes per forward (4.35 against 3.05) and more in a second, with drafts and without. All the drafts of `bytes-8` bring it to what `python-4` writes without any, about three bytes per forward; to keep up with its drafts as well it would need more than four. What bytes seem to gain more of is time: 1.3 times as fast with four heads, against 1.1; but the seconds are those of text that repeats itself, and of one sitting.
 #
-# The two have had about the same *computing* time, not the same number of bytes: a piece is about three bytes long, so the model of pieces has read its text more than three times while the byte model has read it once. At equal text the gap would probably be smaller; we have not measured it. Both repeat themselves far more than the text does when they always take the likeliest token, so (b) at temperature 0 flatters them: it is the trap of lesson 5, in models that ship. (The 8-grams of a byte model are eight bytes, not eight pieces, and code itself repeats more of those.)
+# The two have had about the same *computing* time, not the same number of bytes: a piece is about three bytes long, so the model of pieces has read its text more than three times while the byte model has read it once. At equal text the gap would probably be smaller; we have not measured it. Both repeat themselves far more than the text does when they always take the likeliest token, so (b) at temperature 0 flatters them, and the bytes per second with drafts do too: it is the trap of lesson 5, in models that ship. (The 8-grams of a byte model are eight bytes, not eight pieces, and code itself repeats more of those.)
 #
 # **What the paper found** at 7B after 313 billion bytes (Table 1, problems solved at one attempt):
 #
@@ -207,7 +207,7 @@ Markdown("\n".join(table))
 # | 16 | 28.6 % | 20.4 % | 1.0 % |
 # | 32 | 23.0 % | 17.2 % | 0.6 % |
 #
-# That is two thirds more on MBPP and a fifth more on HumanEval, with n = 8 and bytes. It is one run for each n, at half an epoch. The token models of the same table saw 1.7 times as much text. With n = 1 they solve 30.0 % of MBPP and 22.8 % of HumanEval, with n = 4 33.8 % and 24.0 %. So eight bytes ahead nearly closes the gap between bytes and tokens; it does not show that bytes are better.
+# That is two thirds more on MBPP and a fifth more on HumanEval, with n = 8 and bytes. It is one run for each n, at half an epoch. The token models of the same table saw 1.7 times as much text. With n = 1 they solve 30.0 % of MBPP and 22.8 % of HumanEval, with n = 4 33.8 % and 24.0 %. So at one attempt on MBPP and HumanEval eight bytes ahead nearly closes the gap between bytes and tokens. With 100 attempts it does not (69.6 % and 57.9 %, against 73.7 % and 62.0 % for tokens with n = 1), and nothing here shows that bytes are better.
 #
 # > **What can go wrong**
 # >

@@ -93,6 +93,20 @@ def test_text_that_was_learnt_is_recognised_by_its_words_and_by_its_name(tmp_pat
     assert checkpoint.seen(tmp_path / "no record", learnt) == []
 
 
+def test_a_finished_trial_does_not_pass_for_the_whole_run(tmp_path, monkeypatch):
+    shape = {"dim": 16, "n_layers": 3, "n_attention_heads": 2, "n_future": 2}
+    whole = mtp.TrainConfig(steps=4, batch_size=1)
+    recipe = recipes.Recipe("toy", "stories", vocab_size=None, length=32, model=shape, train=whole, stories=400)
+    monkeypatch.setitem(recipes.RECIPES, "toy", recipe)
+    assert recipes.make("toy", tmp_path / "run", tmp_path / "trial", steps=2)
+    with pytest.raises(ValueError, match="a finished run of 2 steps, this one has 4"):
+        recipes.make("toy", tmp_path / "run", tmp_path / "out", resume=True)
+    assert not (tmp_path / "out").exists()
+    assert recipes.make("toy", tmp_path / "run", tmp_path / "again", resume=True, steps=2)
+    model, again = (mtp.load(tmp_path / name)[0] for name in ("trial", "again"))
+    assert all(map(torch.equal, model.parameters(), again.parameters()))
+
+
 def test_a_recipe_that_would_be_judged_by_its_training_text_is_refused(tmp_path, monkeypatch):
     shape = {"dim": 16, "n_layers": 3, "n_attention_heads": 2, "n_future": 2}
     once = mtp.TrainConfig(steps=1, batch_size=1)

@@ -238,6 +238,38 @@ def test_an_interrupted_sweep_is_stored_as_far_as_it_came_and_goes_on(tmp_path, 
     assert scaling.run(**sweep)["complete"] and len(calls) == 6
 
 
+def test_a_file_adds_up_and_trains_nothing_again(tmp_path, monkeypatch):
+    """Parts one after the other, each without the earlier one's folder, end in the file of both at once."""
+    trained, calls = counted()
+    monkeypatch.setattr(runs, "trained", trained)
+    monkeypatch.setattr(scaling, "draw", lambda *_: [])
+    out, several = tmp_path / "one.json", {"quick": True, "seeds": (0, 1)}
+    scaling.run(**several, parts=["epochs"], out=out, folder=tmp_path / "a")
+    scaling.run(**several, parts=["size"], out=out, folder=tmp_path / "b")
+    made = len(calls)
+    content = scaling.run(quick=True, seeds=(0, 1, 2), parts=["curricula"], out=out, folder=tmp_path / "c")
+    assert [config.seed for _, config in calls[made:]].count(2) == 6  # all of its settings
+    assert sum(config.seed < 2 for _, config in calls[made:]) == 8  # less n = 1 and the plain sum, which were there
+    assert not content["complete"] and content["seeds"] == [0, 1, 2]  # seed 2 has no other parts
+    assert content["sweep"]["parts"] == ["size", "epochs", "curricula"]
+    assert row_of(content, 4)["parts"] == ["size", "epochs", "curricula"] and len(row_of(content, 4)["runs"]) == 3
+    at_once = scaling.run(**several, parts=content["sweep"]["parts"], out=tmp_path / "all.json", folder=tmp_path / "d")
+    for row in at_once["rows"]:
+        own = row_of(content, row["n_future"], row["weights"], row["epochs"])
+        assert [run["losses"] for run in own["runs"][:2]] == [run["losses"] for run in row["runs"]]
+
+
+def test_a_file_of_another_recipe_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "trained", counted()[0])
+    monkeypatch.setattr(scaling, "draw", lambda *_: [])
+    several = {"quick": True, "seeds": (0, 1), "parts": ["size"], "folder": tmp_path, "out": tmp_path / "one.json"}
+    scaling.run(**several)
+    before = several["out"].read_bytes()
+    with pytest.raises(ValueError, match=r"one.json holds runs with tokens=512 \(this sweep has 1024\).*--out"):
+        scaling.run(**several, tokens=1024)
+    assert several["out"].read_bytes() == before
+
+
 def test_the_estimate_comes_from_finished_runs_or_from_timed_steps(tmp_path, monkeypatch, capsys):
     trained = counted(stop_at=1)[0]
     monkeypatch.setattr(runs, "trained", trained)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import mtp_edu as mtp
-from mtp_edu import checkpoint
+from mtp_edu import checkpoint, device
 from mtp_edu.compiling import CompiledBlocks
 from mtp_edu.train import learning_rate, window_order
 
@@ -345,6 +345,24 @@ def test_folders_are_not_overwritten_by_accident(tmp_path):
         mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path, resume=True)
     run(mtp.TrainConfig(steps=2), folder=tmp_path, overwrite=True)
     assert checkpoint.info(tmp_path)["step"] == 2
+    model, dataset = small()
+    next(mtp.train(model, dataset, CONFIG, folder=tmp_path, overwrite=True, quiet=True))  # killed before it saved
+    assert not (tmp_path / checkpoint.MODEL_FILE).exists(), "the old model would pass for this run's"
+
+
+def test_a_run_does_not_change_its_number_format_with_the_device(tmp_path, monkeypatch):
+    """dtype=None is the device's own: bfloat16 on a GPU, where a run may have begun."""
+    model, dataset = small()
+    kept = device.choose
+    monkeypatch.setattr(device, "choose", lambda name, dtype=None: kept(name, "bfloat16"))
+    events = mtp.train(model, dataset, mtp.TrainConfig(steps=4, checkpoint_every=1), folder=tmp_path, quiet=True)
+    next(events), next(events)
+    events.close()
+    monkeypatch.setattr(device, "choose", kept)
+    with pytest.raises(ValueError, match="dtype changed since the run began"):
+        mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path, resume=True)
+    run(mtp.TrainConfig(steps=4, dtype="bfloat16"), folder=tmp_path, resume=True)
+    assert checkpoint.info(tmp_path)["step"] == 4
 
 
 def test_a_full_disk_in_the_middle_warns_and_at_the_start_refuses(tmp_path, monkeypatch):
