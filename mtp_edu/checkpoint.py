@@ -16,7 +16,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,12 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     header = {"config": model.cfg.to_dict(), "info": info or {}, "tokenizer": None}
     if tokenizer is not None:
-        tokenizer.save(folder)
         header["tokenizer"] = tokenizer.fingerprint()
-    atomic_write(folder / CONFIG_FILE, json.dumps(header, indent=2).encode("utf-8"))
-    _write(folder / MODEL_FILE, _weights(model, dtype), _MODEL_FORMAT, header)  # last: the rest is in place
+    with _written(folder / MODEL_FILE, _weights(model, dtype), _MODEL_FORMAT, header):
+        # The large file is on the disk by now, and takes its place last: on a full disk the old model stays whole.
+        if tokenizer is not None:
+            tokenizer.save(folder)
+        atomic_write(folder / CONFIG_FILE, json.dumps(header, indent=2).encode("utf-8"))
 
 
 def load(
@@ -139,8 +142,13 @@ def save_training(
     _write(Path(folder) / TRAINING_FILE, tensors, _TRAINING_FORMAT, header)
 
 
-def load_training(model: MultiTokenModel, optimizer: torch.optim.Optimizer, folder: str | Path) -> dict[str, Any]:
-    """Put an interrupted run's weights and moments back in place; returns its `state`."""
+def training_state(folder: str | Path) -> dict[str, Any]:
+    """The `state` of an interrupted run, without its weights."""
+    return _read_header(Path(folder) / TRAINING_FILE, _TRAINING_FORMAT)["state"]
+
+
+def load_training(model: MultiTokenModel, optimizer: torch.optim.Optimizer, folder: str | Path) -> None:
+    """Put an interrupted run's weights and moments back in place."""
     path = Path(folder) / TRAINING_FILE
     tensors, header = _read(path, _TRAINING_FORMAT)
     if header["config"] != model.cfg.to_dict():
@@ -153,7 +161,12 @@ def load_training(model: MultiTokenModel, optimizer: torch.optim.Optimizer, fold
             # A copy: the tensor is a view of the file, which the next checkpoint is going to replace.
             saved["state"].setdefault(int(i), {})[name] = tensor.clone()
     optimizer.load_state_dict(saved)
-    return header["state"]
+
+
+def remove(folder: str | Path) -> None:
+    """Remove a run and its model; the tokenizer and the configuration for people are left to be replaced."""
+    for name in (TRAINING_FILE, MODEL_FILE, DOCUMENTS_FILE):
+        (Path(folder) / name).unlink(missing_ok=True)
 
 
 def step_of(folder: str | Path) -> int:
@@ -163,7 +176,7 @@ def step_of(folder: str | Path) -> int:
     """
     training, model = Path(folder) / TRAINING_FILE, Path(folder) / MODEL_FILE
     if training.exists():
-        return _read_header(training, _TRAINING_FORMAT)["state"]["step"]
+        return training_state(folder)["step"]
     return info(folder)["step"] if model.exists() else 0
 
 
@@ -174,9 +187,17 @@ def _weights(model: MultiTokenModel, dtype: torch.dtype | None) -> dict[str, tor
     return {name: tensor.to(dtype or tensor.dtype).contiguous() for name, tensor in tensors.items()}
 
 
-def _write(path: Path, tensors: dict[str, torch.Tensor], form: str, header: dict[str, Any]) -> None:
+@contextmanager
+def _written(path: Path, tensors: dict[str, torch.Tensor], form: str, header: dict[str, Any]) -> Iterator[None]:
+    """Write a file beside `path`; it takes its place when the block has succeeded."""
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"format": form, "header": json.dumps(header)})
+        yield
+
+
+def _write(path: Path, tensors: dict[str, torch.Tensor], form: str, header: dict[str, Any]) -> None:
+    with _written(path, tensors, form, header):
+        pass
 
 
 def _read(path: Path, form: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -147,6 +147,12 @@ def _train(options: argparse.Namespace) -> int:
     if options.recipe:
         if options.steps and not options.out:
             raise ValueError("--recipe with other --steps makes another model: say where to with --out")
+        plain = vars(parser().parse_args(["train"]))
+        free = {"recipe", "steps", "out", "resume", "overwrite", "estimate"}
+        given = [name for name, value in vars(options).items() if name not in free and value != plain[name]]
+        if given:
+            names = ", ".join("--" + name.replace("_", "-") for name in given)
+            raise ValueError(f"a recipe fixes {names}: leave it out, or train without --recipe")
         needed = recipes.plan(options.recipe, options.steps)
         print(needed)
         if options.estimate:

@@ -237,14 +237,18 @@ class TrainConfig(_Config):
                 object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
         for name in ("learning_rate", "decay_ratio", "weight_decay", "clip_norm"):
             object.__setattr__(self, name, float(getattr(self, name)))
-        object.__setattr__(self, "seed", int(self.seed))
+        if hasattr(self.seed, "__index__"):  # numpy's whole numbers, too
+            object.__setattr__(self, "seed", int(self.seed))
         if self.micro_batch_size is None:
             object.__setattr__(self, "micro_batch_size", self.batch_size)
         if self.warmup_steps is None and type(self.steps) is int:
             object.__setattr__(self, "warmup_steps", min(2000, self.steps // 10))
         _positive(self, "steps", "batch_size", "micro_batch_size", "validation_windows")
-        for name in ("warmup_steps", "validate_every", "checkpoint_every"):
-            _refuse(getattr(self, name) < 0, f"{name}={getattr(self, name)} must not be negative")
+        for name in ("warmup_steps", "validate_every", "checkpoint_every", "seed"):
+            value = getattr(self, name)
+            _refuse(type(value) is not int or value < 0, f"{name}={value!r} must be a whole number, and not negative")
+        if self.token_chunk is not None:
+            _positive(self, "token_chunk")
         _refuse(
             self.batch_size % self.micro_batch_size != 0,
             f"batch_size={self.batch_size} must be a multiple of micro_batch_size={self.micro_batch_size}",
@@ -253,10 +257,11 @@ class TrainConfig(_Config):
             self.warmup_steps > self.steps,
             f"warmup_steps={self.warmup_steps} is longer than the run of steps={self.steps}",
         )
-        _refuse(not self.learning_rate > 0, f"learning_rate={self.learning_rate} must be positive")
+        inf = float("inf")
+        _refuse(not 0 < self.learning_rate < inf, f"learning_rate={self.learning_rate} must be positive, and finite")
         _refuse(not self.clip_norm > 0, f"clip_norm={self.clip_norm} must be positive; float('inf') clips nothing")
         _refuse(not 0 <= self.decay_ratio <= 1, f"decay_ratio={self.decay_ratio} must lie between 0 and 1")
-        _refuse(self.weight_decay < 0, f"weight_decay={self.weight_decay} must not be negative")
+        _refuse(not 0 <= self.weight_decay < inf, f"weight_decay={self.weight_decay} must be finite, and not negative")
         _refuse(
             len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas),
             f"betas={self.betas} must be two numbers from 0 up to, not including, 1",
@@ -269,7 +274,7 @@ class TrainConfig(_Config):
         _refuse(schedule not in HEAD_SCHEDULES, f"head_schedule={schedule!r} must be one of {HEAD_SCHEDULES}")
         if weights is not None:
             _refuse(
-                not all(0 <= weight < float("inf") for weight in weights) or not any(weights),
+                not all(0 <= weight < inf for weight in weights) or not any(weights),
                 f"head_weights={weights} must be finite numbers of at least 0, and not all 0",
             )
             _refuse(

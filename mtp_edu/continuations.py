@@ -93,9 +93,9 @@ def compare(found: Mapping[Text, int], chances: Mapping[Text, float]) -> Compari
         else:
             cells.append((expected, seen))
     cells += [rare] if rare[0] else []
-    if len(cells) < 2:
+    impossible, freedom = draws - sum(seen for _, seen in pairs), max(1, len(cells) - 1)
+    if len(cells) < 2 and not impossible:
         raise ValueError(f"{draws} draws are too few for {len(pairs)} possible texts: there is nothing to compare")
-    impossible, freedom = draws - sum(seen for _, seen in pairs), len(cells) - 1
     square = math.inf if impossible else sum((seen - expected) ** 2 / expected for expected, seen in cells)
     spread = 2 / (9 * freedom)
     sigmas = ((square / freedom) ** (1 / 3) - (1 - spread)) / spread**0.5  # Wilson and Hilferty 1931

@@ -70,6 +70,7 @@ def text_files(paths: str | Path | Iterable[str | Path], suffixes: Sequence[str]
     Raises FileNotFoundError for a missing path or nothing found, ValueError for a file that is not UTF-8.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
+    suffixes = (suffixes,) if isinstance(suffixes, str) else suffixes  # else any part of it would do
     found: list[tuple[str, Path]] = []
     for path in map(Path, given):
         if path.is_dir():

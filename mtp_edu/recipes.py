@@ -109,16 +109,21 @@ def make(
     """Run a recipe in `run_folder`, then write the model in bfloat16 and its card to `out`.
 
     False if it was interrupted. With `resume` an unfinished run goes on, and a finished one is written out again.
-    Raises ValueError if that had another number of steps, as a trial has.
+    Raises ValueError if that had another number of steps, as a trial has, and unless `overwrite` is given, if `out`
+    holds another model.
     """
     recipe = _recipe(name)
+    cfg, config = _configs(recipe, steps)
+    if (out / checkpoint.MODEL_FILE).exists() and not overwrite:
+        there = checkpoint.load(out)[0].cfg, checkpoint.info(out).get("step")
+        if there != (cfg, config.steps):
+            raise ValueError(f"{out} holds another model: choose another folder, or pass overwrite to lose it")
     training, held_out = corpus.split(recipe.documents())
     if recipe.vocab_size is None:
         tokenizer = ByteTokenizer()
     else:
         tokenizer = SentencePieceTokenizer.train(training, recipe.vocab_size)
     finished = (run_folder / checkpoint.MODEL_FILE).exists() and not (run_folder / checkpoint.TRAINING_FILE).exists()
-    cfg, config = _configs(recipe, steps)
     if resume and finished:
         made = checkpoint.info(run_folder)["step"]
         if made != config.steps:

@@ -117,9 +117,8 @@ class _Run:
     """One run: where it stands, and how a step is made."""
 
     def __init__(self, model, dataset, config, validation, folder, tokenizer) -> None:
-        self.model, self.dataset, self.config = model, dataset, config
-        self.validation, self.tokenizer = validation, tokenizer
-        self.folder = None if folder is None else Path(folder)
+        self.model, self.dataset, self.config, self.tokenizer = model, dataset, config, tokenizer
+        self.validation, self.folder = validation, None if folder is None else Path(folder)
         self.device = device.choose(config.device, config.dtype)
         problem = device.compiler_problem(self.device.device) if config.compile else None
         self.compile_note = f"; {problem}" if problem else ""
@@ -150,17 +149,15 @@ class _Run:
         elif (unfinished or finished) and not overwrite:
             what = "an unfinished run: pass resume=True to go on" if unfinished else "a model"
             raise ValueError(f"{self.folder} holds {what}; choose another folder, or pass overwrite=True to lose it")
-        elif unfinished or finished:  # nothing of an overwritten run may pass for this one's
-            for name in (checkpoint.TRAINING_FILE, checkpoint.MODEL_FILE):
-                (self.folder / name).unlink(missing_ok=True)
+        elif unfinished or finished:
+            checkpoint.remove(self.folder)  # nothing of an overwritten run may pass for this one's
 
     def identity(self) -> dict:
         """What must be the same for a run to be the same run."""
         config = self.config.to_dict()
         for name in ("validate_every", "validation_windows", "checkpoint_every", "compile", "device"):
             del config[name]
-        if self.device.dtype != torch.float32:  # what "the device's own" came to
-            config["dtype"] = str(self.device.dtype).removeprefix("torch.")
+        config["dtype"] = str(self.device.dtype).removeprefix("torch.")  # what "the device's own" came to
         return {"train_config": config, "data": self.dataset.fingerprint()}
 
     def save(self, finished: bool) -> None:
@@ -175,13 +172,14 @@ class _Run:
             (self.folder / checkpoint.TRAINING_FILE).unlink(missing_ok=True)
 
     def resume(self) -> None:
-        state = checkpoint.load_training(self.model, self.optimizer, self.folder)
+        state = checkpoint.training_state(self.folder)
         saved, own = state["identity"], self.identity()
         before = TrainConfig.from_dict(saved["train_config"]).to_dict()  # with defaults for fields it did not know
         changed = [k for k, v in own["train_config"].items() if before[k] != v]
         changed += ["the training data"] if saved["data"] != own["data"] else []
         if changed:
             raise ValueError(f"cannot resume {self.folder}: {', '.join(changed)} changed since the run began")
+        checkpoint.load_training(self.model, self.optimizer, self.folder)  # now: a refusal leaves the model alone
         self.step, self.seconds = state["step"], state["seconds"]
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])

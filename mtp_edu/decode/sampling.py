@@ -72,7 +72,7 @@ def distribution(
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if temperature is None:
         return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
-    logits = (logits - logits.amax(-1, keepdim=True)) / temperature  # however small, nothing overflows
+    logits = (logits - logits.amax(-1, keepdim=True)) / temperature.clamp(min=1e-30)  # no overflow
     if top_k is not None:
         largest = logits.topk(min(FEW, logits.shape[-1]) if few else logits.shape[-1], dim=-1).values
         smallest = largest.index_select(-1, (top_k.long() - 1).clamp(max=largest.shape[-1] - 1))  # (..., 1)
@@ -80,7 +80,7 @@ def distribution(
     p = logits.softmax(-1)
     if top_p is not None:
         ordered, order = p.sort(dim=-1, descending=True)
-        beyond = ordered.cumsum(-1) - ordered >= top_p  # the tokens before it reach top_p already
+        beyond = ordered.cumsum(-1) - ordered >= top_p.clamp(min=1e-30)  # the tokens before it reach top_p already
         p = p.masked_fill(torch.zeros_like(beyond).scatter_(-1, order, beyond), 0.0)
         p = p / p.sum(-1, keepdim=True)
     return p

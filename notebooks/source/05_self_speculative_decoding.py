@@ -154,7 +154,7 @@ views.acceptance_chart(found)
 # %% [markdown]
 # <details><summary><b>Answers</b></summary>
 #
-# (a) Hardly. Once two drafts were right, the text is at an easy place, inside a phrase that goes only one way, and there the third draft is likely to be right as well. *Alone* falls from head to head, *conditional* stays nearly level. In the paper, too (from its Table S2): 0.94, 0.89, 0.86 on code and 0.88, 0.78, 0.80 on Wikipedia.
+# (a) Hardly, here. A likely reason: once two drafts were right, the text is at an easy place, inside a phrase that goes only one way, and there the third draft is likely to be right as well. *Alone* falls from head to head, *conditional* stays nearly level. In the paper (from its Table S2) it falls from head 2 to head 3, and little after that: 0.94, 0.89, 0.86 on code and 0.88, 0.78, 0.80 on Wikipedia.
 #
 # (b) Judged by head 1. Both heads are parts of one model and share its mistakes: where head 1 would write *fox* although the text says *cat*, head 2 has probably thought of the fox as well.
 #
@@ -178,7 +178,7 @@ print(f"tokens per forward: (a) {report.acceptance.main.tokens_per_forward:.2f},
 Markdown(report.markdown())
 
 # %% [markdown]
-# Read the second table from top to bottom. Free running (b) stays below (a). The text is another one, written by the model, but part of the difference is arithmetic. (a) counts every place alike; a decoder jumps over easy places and stops more often at hard ones. If half of a text kept all three drafts and half kept none, the places would give 2.5 on average, but 100 tokens would take 12.5 + 50 forwards, 1.6 tokens each. At temperature 0.8 tokens are drawn, and fewer drafts survive; how a draw can be verified without changing its distribution is a lesson of its own. And no number stands without its last column: where a model repeats itself, tokens per forward are cheap.
+# Read the second table from top to bottom. Free running (b), over 12 prompts, comes out below (a) here; single texts scatter widely, and the one of section 1 lay above. The text is another one, written by the model, but part of such a difference is arithmetic. (a) counts every place alike; a decoder jumps over easy places and stops more often at hard ones. If half of a text kept all three drafts and half kept none, the places would give 2.5 on average, but 100 tokens would take 12.5 + 50 forwards, 1.6 tokens each. At temperature 0.8 tokens are drawn, and fewer drafts survive; how a draw can be verified without changing its distribution is a lesson of its own. And no number stands without its last column: where a model repeats itself, tokens per forward are cheap.
 #
 # Mind the unit as well. A token may be a byte or a word, so compare *bytes* per forward between vocabularies. The paper's byte model reaches 7.04 of 8 tokens per forward (Table S3), which are 7.04 bytes; ours comes to a similar number of bytes with four heads, on easier text.
 #
@@ -196,7 +196,7 @@ for text, (forwards, _) in table_s2.items():
 views.forward_bars(rows)
 
 # %% [markdown]
-# Do not read this as a contest. The paper's models have 7 billion parameters and 32,000 tokens in their vocabulary, ours has 5 million and 1,024, and our stories come from a grammar. What agrees is the *shape*: head 2 gives most, each further head less, and the last ones still pay, because their conditional share falls little, or not at all.
+# Do not read this as a contest. The paper's models have 7 billion parameters and 32,000 tokens in their vocabulary, ours has 5 million and 1,024, and our stories come from a grammar. What agrees is the *shape*: head 2 gives most, each further head less, and the last ones still pay, because their conditional share falls far less than the share alone.
 #
 # ## 5. From tokens per forward to speed
 #
@@ -287,7 +287,7 @@ for rows in run.pick(laptop=(1, 4, 16), fast=(1, 2)):
 draft_length_chart(advice[1])
 
 # %% [markdown]
-# The first picture times one over the second is the third. Dashes are what bytes and operations alone would have it; where a bar in the middle stands above its dash, something else than reading and computing took time. With four rows and four heads 16 tokens are in flight, beyond the ridge, and there is still a gain: plain decoding's four are below it and pay for the reading alone. The gain fades between the two. At sixteen rows:
+# The first picture times one over the second is the third. Dashes are what bytes and operations alone would have it; where a bar in the middle stands above its dash, something else than reading and computing took time. With four rows and four heads 16 tokens are in flight, beyond the ridge, and there is still a gain. By the roofline plain decoding's four, which are below it, pay for the reading alone, and that would explain about as much; but most of a real step here is neither reading nor computing, so the cause is not shown. The gain fades between the two. At sixteen rows:
 
 # %%
 draft_length_chart(advice[max(advice)])

@@ -56,6 +56,8 @@ def watch(n=1, seed=0, own=None, steps=steps, **shape):
                              decay_ratio=1.0, seed=seed, device="cpu")  # the rate stays high to the end
     points = []
     for event in mtp.train(model, own.windows(steps * 32, n), config, quiet=True):
+        if event.interrupted:
+            raise KeyboardInterrupt(f"stopped after step {event.step} of {steps}: run this cell again")
         if event.step == 1 or event.step % every == 0:
             points.append({"step": event.step, "weights": copy.deepcopy(model.state_dict()), "accuracy": own.accuracy(model),
                            "prefix": prefix_matching(model, length=16), "previous": previous_token(model, length=16),
@@ -395,7 +397,7 @@ drawn(views.induction.ablation)
 # %% [markdown]
 # <details><summary><b>What do you see?</b></summary>
 #
-# In the first picture the scores of a few heads rise within half a million tokens, when this run's accuracy does. In the second, six runs have something to lose: with all heads they are right in 78 to 83 %. Without the two best heads 4 to 29 % are left, without two random others 48 to 83 %. So the heads found are needed, in every run that learnt it. They are not all of it: something is left, and some random pairs do harm, too. The other six runs are at 0 before and after, and say nothing.
+# In the first picture the scores of a few heads rise within half a million tokens, when this run's accuracy does. In the second, six runs have something to lose: with all heads they are right in 78 to 82 %. Without the two best heads 4 to 29 % are left, without two random others 48 to 83 %. So the heads found are needed, in every run that learnt it. They are not all of it: something is left, and some random pairs do harm, too. The other six runs are at 0 before and after, and say nothing.
 #
 # </details>
 #

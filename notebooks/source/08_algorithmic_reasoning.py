@@ -184,6 +184,8 @@ for n in (1, 2):
     events = mtp.train(models[n], windows[n], config, quiet=n > 1)
     monitors[n] = views.TrainingMonitor(events, title=f"n = {n}, answers only")
     monitors[n].run()
+    if monitors[n].interrupted:
+        raise KeyboardInterrupt(f"n = {n} was stopped: run this cell again before you compare")
 
 # %% [markdown]
 # The loss falls fast to about 0.73, and from there on slowly. That is what knowing the *form* is worth: two digits out of three and then the end, $(\ln 3 + \ln 3 + 0) / 3 = 0.73$ nats per token. Knowing how frequent each answer is brings it to 0.71. All calculating lies below.
@@ -231,13 +233,13 @@ for n, model in models.items():
 #
 # With one operation there are $9 + 3 \cdot 81 = 252$ different questions in all, and one eighth of them is for testing. A quarter of all problems are negations, of which there are nine: a single one that falls into the test set is asked hundreds of times. **The size of a test set is the number of different things in it**, and an interval computed from 2,000 answers would be far too narrow. In $\mathbb{F}_7[X]/(X^5)$ there are 16,807 polynomials and the trouble is gone.
 #
-# The other lines ask: does it calculate, or know questions by heart? Each training question of one operation was seen dozens of times. In the runs stored here less than half is right even of the questions seen in training (49 and 46 %), and of the new ones 41 and 47 %. With 32 new questions such a share is uncertain by some 17 points, so a small gap could not be seen. These models do not know the questions by heart, and calculate only in part. Mostly they have learnt what answers *tend* to follow.
+# The other lines ask: does it calculate, or know questions by heart? Each training question of one operation was seen dozens of times. In the runs stored here less than half is right even of the questions seen in training (49 and 46 %), and of the new ones 41 and 47 %. With 32 new questions such a share is uncertain by some 17 points, so a small gap could not be seen. These models do not know the questions by heart, and calculate only in part. (Whoever always says `00` is right in 19 % of either set, so they do use the question. By which means, these numbers do not say.)
 #
 # </details>
 #
 # <details><summary><b>And outside of the domain?</b></summary>
 #
-# Compare the lines with the dotted one. Where a line has come down to it, the model does no better than someone who does not read the question. In our stored run that is so: 27.4 % for $n = 1$ and 29.0 % for $n = 2$ out of domain, against 28.6 % for always saying `00`. In our ring that is a quarter and more; in the paper's it is far below one per cent, and from eight operations on all its curves are near 0.3 %, for every n. Had a model learnt *the algorithm*, it would not care how long the question is. What fits into a few layers is a computation of limited depth, which reaches a little beyond what was trained.
+# Compare the lines with the dotted one. Where a line has come down to it, the model does no better than someone who does not read the question. In our stored run that is so: 27.4 % for $n = 1$ and 29.0 % for $n = 2$ out of domain, against 28.6 % for always saying `00`. In our ring that is a quarter and more; in the paper's it is far below one per cent, and its means come down to between 0.4 and 1.2 % at eight operations, and below 0.4 % from nine on, for every n. Had a model learnt *the algorithm*, it would not care how long the question is. One guess: a few layers allow only a computation of limited depth. These runs do not test it.
 #
 # </details>
 #
@@ -299,7 +301,7 @@ for temperature in (0.2, 0.8):
 table(["who", "temperature", "pass@1, %", "pass@10, %", "pass@100, %"], lines)
 
 # %% [markdown]
-# **Nine possible answers and a hundred tries: dice are right practically always.** Whatever a model reaches at pass@100 here says nothing about its reasoning, and one that is too sure of itself does *worse* than dice, since it says the same wrong thing a hundred times. Pass@1 says most about knowledge, and there the guess to beat is not dice but the commonest answer, with about 23 %. At $k = 10$ the models are only a little above dice.
+# **Nine possible answers and a hundred tries: dice are right practically always.** Whatever a model reaches at pass@100 here says nothing about its reasoning, and one that is too sure of itself does *worse* than dice, since it says the same wrong thing a hundred times. Pass@1 says most about knowledge, and there the guess to beat is not dice but the commonest answer, with about 23 %. At $k = 10$ the models are still 7 to 16 points above dice, with 60 problems; at pass@1 they are three times as good.
 #
 # With programs it is otherwise: nobody writes a right program by dice. But the lesson stays. **A pass@k needs the pass@k of guessing beside it**; and at large $k$ it measures variety as much as skill. That is why the best temperature grows with $k$, and a gain at one $k$ need not be one at another: in the paper's Figure 4 the model pretrained and finetuned with $n = 4$ is ahead of $n = 1$ up to $k = 100$, and at $k = 1000$ it stands at 10.3 % against 10.9 %. (Finetuned with one head it is ahead at every $k$.)
 #
@@ -369,7 +371,7 @@ table(["pauses", "n = 1, %", "n = 2 less n = 1", "n = 4 less n = 1"], lines)
 #
 # A null result with two runs is not evidence of *no* effect either. It is what the experiment could show, and that is little.
 #
-# Ours, three runs of each: without pauses $n = 2$ is 1.5 points ahead, with five pauses 10.1. The question is about the *change* of the gap: it widens by 8.6 points, with a 95 % interval from −14 to +31: **no change shown.** (The gap with five pauses alone has −11.9 to +32.2.) Look at the heights before the gap: pauses made *nobody* better. With them $n = 1$ answers 17 to 18 % in all three runs, and only 18 % with a single operation (72 % without pauses). That is twice what always saying `00` gets, but far from calculating; of $n = 2$ one run stands there too. A budget counted in tokens holds 22 % fewer problems when each has five pauses, and the runs were stopped while most had not learnt to calculate. Who is ahead at such a moment may only have begun first.
+# Ours, three runs of each: without pauses $n = 2$ is 1.5 points ahead, with five pauses 10.1. The question is about the *change* of the gap: it widens by 8.6 points, with a 95 % interval from −14 to +31: **no change shown.** (The gap with five pauses alone has −11.9 to +32.2.) Look at the heights before the gap: with pauses no mean is higher. (The 16 points that $n = 1$ loses are more than its scatter explains; for $n = 2$ the interval of the change holds 0.) With them $n = 1$ answers 17 to 18 % in all three runs, and only 18 % with a single operation (72 % without pauses). That is twice what always saying `00` gets, but far from calculating; of $n = 2$ one run stands there too. A budget counted in tokens holds 22 % fewer problems when each has five pauses, and the runs were stopped while most had not learnt to calculate. Who is ahead at such a moment may only have begun first.
 #
 # </details>
 #
@@ -421,8 +423,8 @@ print("the paper's scatter (Fig 8, mean of 1 to 5): " + ", ".join(f"n = {n}: {va
 # **What two seeds can show:**
 #
 # * that a result is not *always* so;
-# * an effect that is large beside the scatter. Out of domain at 30M (Figure S16) the runs lie so close together that even two of each leave $n = 2$ between 0.7 and 3.7 points above $n = 1$;
-# * one direction in *many* settings. In the paper the mean of $n = 2$ is above that of $n = 1$ in domain at 100M, at 30M and with either number of pauses. This is its best argument, and a better one than any single pair.
+# * an effect that is large beside the scatter. Out of domain at 30M (Figure S16) the runs lie so close together that even two of each leave $n = 2$ between 0.7 and 3.7 points above $n = 1$. But this is one of sixteen such intervals that these figures allow. Two of them leave out 0, both in this setting, and about one would do so by chance: it is a hint;
+# * one direction in *many* settings. In the paper the mean of $n = 2$ is above that of $n = 1$ in domain at 100M, at 30M and with either number of pauses. That points further than one pair does; chance alone gives four equal signs once in eight times.
 #
 # **What they cannot:** tell how large the scatter is (two runs may lie close together by luck), decide a setting like the one in Figure 8, or order $n = 2$ and $n = 4$.
 #

@@ -84,7 +84,8 @@ def test_a_full_disk_leaves_the_old_model(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(OSError, match="disk is full"):
-        mtp.save(loud_model(seed=1), tmp_path)
+        mtp.save(loud_model(seed=1, vocab_size=257), tmp_path, mtp.ByteTokenizer())
+    assert mtp.load(tmp_path)[1] is None, "the other model's tokenizer would make the old model unreadable"
     assert (tmp_path / "model.safetensors").read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "config.json"}
 

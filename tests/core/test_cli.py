@@ -117,6 +117,9 @@ def test_an_interrupted_recipe_says_so_and_ships_nothing(tmp_path, capsys, monke
     assert "512 tokens" in card and "4 steps of 2 windows" in card
     assert main([*command, "--resume"]) == 0  # finished: written out again
     assert main(["train", "--recipe", "stories-nano", "--steps", "2"]) == 2
+    capsys.readouterr()
+    assert main(["train", "--recipe", "stories-nano", "--seed", "7", "--n-future", "2", "--estimate"]) == 2
+    assert "a recipe fixes --n-future, --seed: leave it out" in capsys.readouterr().err
 
 
 def test_what_a_run_takes_is_said_before_it_begins(capsys, tmp_path, monkeypatch):

@@ -152,6 +152,7 @@ def test_a_single_text_that_cannot_be_settles_it():
     found = compare({(0,): 500, (1,): 500, (2,): 1}, {(0,): 0.5, (1,): 0.5, (2,): 0.0})
     assert found.p == 0 and found.sigmas == math.inf and found.differs
     assert found.total_variation == pytest.approx(1 / 1001)
+    assert compare({(1,): 500}, {(0,): 1.0, (1,): 0.0}).differs  # where only one text is possible, too
 
 
 def test_rare_texts_count_together():

@@ -79,6 +79,9 @@ def test_text_files(tmp_path):
     (tmp_path / "sub" / "b.md").write_bytes(b"\xef\xbb\xbfwith a mark")
     (tmp_path / "skip.bin").write_bytes(b"\xff\xfe")
     documents = mtp.corpus.text_files(tmp_path)
+    assert {own.name for own in mtp.corpus.text_files(tmp_path, ".txt")} == {
+        own.name for own in documents if own.name.endswith(".txt")
+    }
     assert [(d.name, d.text) for d in documents] == [("a.txt", "first\r\nline"), ("sub/b.md", "with a mark")]
     (tmp_path / "c.txt").write_bytes(b"caf\xe9")
     with pytest.raises(ValueError, match=r"c\.txt is not UTF-8"):

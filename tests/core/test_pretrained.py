@@ -103,6 +103,8 @@ def test_a_finished_trial_does_not_pass_for_the_whole_run(tmp_path, monkeypatch)
         recipes.make("toy", tmp_path / "run", tmp_path / "out", resume=True)
     assert not (tmp_path / "out").exists()
     assert recipes.make("toy", tmp_path / "run", tmp_path / "again", resume=True, steps=2)
+    with pytest.raises(ValueError, match="trial holds another model"):  # of two steps
+        recipes.make("toy", tmp_path / "other", tmp_path / "trial")
     model, again = (mtp.load(tmp_path / name)[0] for name in ("trial", "again"))
     assert all(map(torch.equal, model.parameters(), again.parameters()))
 

@@ -364,7 +364,8 @@ def test_what_is_counted_over_rows():
 
 def test_a_tiny_temperature_is_greedy_and_equal_distributions_leave_no_residual():
     logits = torch.tensor([[1.0, 3.0, 2.0]])
-    assert Sampling(temperature=1e-40).on(CPU)(logits).tolist() == [[0.0, 1.0, 0.0]]
+    for least in ({"temperature": 1e-40}, {"temperature": 1e-300}, {"top_p": 1e-300}):
+        assert Sampling(**least).on(CPU)(logits).tolist() == [[0.0, 1.0, 0.0]]
     certain = torch.tensor([[[0.0, 1.0, 0.0]] * 2])  # p = q, and a number so near 1 that rounding refuses the draft
     uniform = torch.tensor([[1.0, 0.5]])
     kept, following = accept_lossless(certain, certain[:, :1], torch.tensor([[1]]), uniform)

@@ -336,8 +336,11 @@ def test_folders_are_not_overwritten_by_accident(tmp_path):
     events.close()
     with pytest.raises(ValueError, match="unfinished run: pass resume=True"):
         mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path)
+    fresh, _ = small()
+    before = weights(fresh).clone()
     with pytest.raises(ValueError, match="steps changed"):
-        mtp.train(model, dataset, mtp.TrainConfig(steps=5), folder=tmp_path, resume=True)
+        mtp.train(fresh, dataset, mtp.TrainConfig(steps=5), folder=tmp_path, resume=True)
+    assert torch.equal(weights(fresh), before), "a refusal leaves the model alone"
     run(mtp.TrainConfig(steps=4), folder=tmp_path, resume=True)
     with pytest.raises(ValueError, match="holds a model"):
         mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path)
@@ -346,8 +349,11 @@ def test_folders_are_not_overwritten_by_accident(tmp_path):
     run(mtp.TrainConfig(steps=2), folder=tmp_path, overwrite=True)
     assert checkpoint.info(tmp_path)["step"] == 2
     model, dataset = small()
+    learnt = mtp.corpus.Document("a", "text")
+    checkpoint.record_documents(tmp_path, [learnt])
     next(mtp.train(model, dataset, CONFIG, folder=tmp_path, overwrite=True, quiet=True))  # killed before it saved
     assert not (tmp_path / checkpoint.MODEL_FILE).exists(), "the old model would pass for this run's"
+    assert checkpoint.seen(tmp_path, [learnt]) == []
 
 
 def test_a_run_does_not_change_its_number_format_with_the_device(tmp_path, monkeypatch):
