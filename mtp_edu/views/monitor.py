@@ -130,7 +130,8 @@ class TrainingMonitor:
 
     def _interrupt(self) -> None:
         """What Ctrl-C does: train() then ends after writing its checkpoint; anything else stops here."""
-        if threading.current_thread() is threading.main_thread():
+        heard = signal.getsignal(signal.SIGINT) != signal.SIG_IGN  # as it is in a shell's background jobs
+        if heard and threading.current_thread() is threading.main_thread():
             signal.raise_signal(signal.SIGINT)
         else:  # where no signal arrives
             raise KeyboardInterrupt

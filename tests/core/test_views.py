@@ -606,6 +606,14 @@ def test_stop_does_what_an_interrupt_does(tmp_path):
         if event.step == 3:
             plain.stop()
     assert plain.interrupted and len(plain.history) == 3
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a shell's background job
+    try:
+        deaf = views.TrainingMonitor(events())
+        for _ in deaf:
+            deaf.stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert deaf.interrupted and len(deaf.history) == 1
 
 
 class Screen:
