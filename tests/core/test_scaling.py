@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from mtp_edu.cli import main
 from mtp_edu.config import PRESETS, ModelConfig
 from mtp_edu.experiments import runs, scaling
+from mtp_edu.experiments.scaling_settings import PLAIN
 from mtp_edu.experiments.statistics import mean_interval, mean_so_far, shown, welch_difference
 from mtp_edu.views import scaling as pictures
 from mtp_edu.views import style
@@ -107,7 +108,7 @@ def quick(tmp_path_factory):
     return folder, scaling.run(quick=True, seeds=(0, 1), folder=folder)
 
 
-def row_of(content, n, weights=scaling.PLAIN, epochs=1, added=False):
+def row_of(content, n, weights=PLAIN, epochs=1, added=False):
     wanted = {"n_future": n, "weights": weights, "layers_added": added, "epochs": epochs}
     (row,) = [row for row in content["rows"] if all(row[key] == value for key, value in wanted.items())]
     return row
@@ -142,7 +143,7 @@ def test_flops_count_the_heads_that_were_on(quick):
     flops = {name: row_of(quick[1], 4, name)["runs"][0]["flops"] for name in scaling.WEIGHTS}
     cfg = ModelConfig.preset("nano", vocab_size=320, n_future=4, max_seq_len=32)
     heads = {n: cfg.flops_per_token(32, n) for n in (1, 2, 3, 4)}
-    assert flops[scaling.PLAIN] == 512 * heads[4] == flops["decay to 0 in time"]
+    assert flops[PLAIN] == 512 * heads[4] == flops["decay to 0 in time"]
     assert flops["forward curriculum"] == flops["reverse curriculum"] == 128 * sum(heads.values())
 
 
@@ -286,7 +287,7 @@ def test_the_estimate_comes_from_finished_runs_or_from_timed_steps(tmp_path, mon
     scaling.run(**sweep)
     assert asked == [64, 128, 128]  # nano has a finished run: a billion operations in two seconds
     flops = {(size, n): 512 * ModelConfig.preset(size, vocab_size=320, n_future=n).flops_per_token(32)
-             for size in ("nano", "1M") for n in (1, 2, 4) if scaling.fits(size, n)}  # fmt: skip
+             for size in ("nano", "1M") for n in (1, 2, 4) if runs.fits(size, n)}  # fmt: skip
     nano = 2 * sum(flops["nano", n] for n in (1, 2, 4)) - flops["nano", 1]
     assert found == [pytest.approx(nano / 5e8 + 2 * (flops["1M", 1] + flops["1M", 2]) / 1e6)]
 
