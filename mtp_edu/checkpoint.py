@@ -169,6 +169,11 @@ def remove(folder: str | Path) -> None:
         (Path(folder) / name).unlink(missing_ok=True)
 
 
+def finished(folder: str | Path) -> bool:
+    """Whether the folder holds a run that has ended (or a model that was saved without a run)."""
+    return (Path(folder) / MODEL_FILE).exists() and not (Path(folder) / TRAINING_FILE).exists()
+
+
 def step_of(folder: str | Path) -> int:
     """The step at which a run in this folder would go on, or at which it ended; 0 if it holds none.
 

@@ -123,8 +123,7 @@ def make(
         tokenizer = ByteTokenizer()
     else:
         tokenizer = SentencePieceTokenizer.train(training, recipe.vocab_size)
-    finished = (run_folder / checkpoint.MODEL_FILE).exists() and not (run_folder / checkpoint.TRAINING_FILE).exists()
-    if resume and finished:
+    if resume and checkpoint.finished(run_folder):
         made = checkpoint.info(run_folder)["step"]
         if made != config.steps:
             raise ValueError(

@@ -141,7 +141,7 @@ class _Run:
         if free < needed:
             raise OSError(f"{self.folder} has {free >> 20} MiB free, checkpoints need about {needed >> 20} MiB")
         unfinished = (self.folder / checkpoint.TRAINING_FILE).exists()
-        finished = (self.folder / checkpoint.MODEL_FILE).exists() and not unfinished
+        finished = checkpoint.finished(self.folder)
         if resume and unfinished:
             self.resume()
         elif resume and finished:

@@ -109,7 +109,7 @@ class CurveRun:
     def _train(self, model: MultiTokenModel, work: Path, **bar: Any) -> list[dict[str, Any]]:
         config, where = self.train, device.choose(self.train.device, self.train.dtype)
         windows, validation = (self.trial.windows(split, self.model.n_future) for split in ("train", "validation"))
-        if (work / checkpoint.MODEL_FILE).exists() and not (work / checkpoint.TRAINING_FILE).exists():
+        if checkpoint.finished(work):
             events = iter(())  # killed after the last step
             model.load_state_dict(checkpoint.load(work)[0].state_dict())
             model.to(where.device)

@@ -166,7 +166,7 @@ def by_epochs(content: Mapping) -> Figure:
         if both:
             dots = [[loss - fmean(_head_1(base)) for loss in _head_1(row)] for _, row, base in both]
             series(less, [place for place, _, _ in both], [row["head_1_minus_n1"] for _, row, _ in both], dots, n)
-            words += [f"{row['epochs']:.0f} epochs: {row['head_1_minus_n1']['mean']:+.3f}" for _, row, _ in both]
+            words += [f"epochs {row['epochs']:.0f}: {row['head_1_minus_n1']['mean']:+.3f}" for _, row, _ in both]
     for axes in (losses, less):
         axes.set_xticks(range(len(passes)), [f"{count:.0f}" for count in passes])
         axes.set_xlim(-0.5, len(passes) - 0.5)

@@ -500,7 +500,7 @@ def mid_sized(out=None):
     print(planned)
     planned.check()
     place = Path("runs/training-30M") if run.size == "gpu" else Path(tempfile.mkdtemp()) / "mid-sized"
-    if (place / "model.safetensors").exists() and not (place / "training.safetensors").exists():
+    if mtp.checkpoint.finished(place):
         print(f"{place} holds a finished run: delete it to train anew. This is what was stored of it.")
         return recorded
     events = mtp.train(mtp.MultiTokenModel(shape), cut[0], settings, validation=cut[1], folder=place, tokenizer=pieces, resume=True)
