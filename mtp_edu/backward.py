@@ -296,10 +296,9 @@ def _check(model, tokens, targets, mode, token_chunk, head_weights, target_count
         raise ValueError(f"mode={mode!r} must be one of {MODES}")
     if token_chunk is not None and token_chunk < 1:
         raise ValueError(f"token_chunk={token_chunk} must be at least 1, or None for all rows of a head at once")
-    if targets.dim() != 3 or targets.shape[:2] != tokens.shape:
-        raise ValueError(
-            f"targets must have shape (B, T, n) over tokens of {tuple(tokens.shape)}, not {tuple(targets.shape)}"
-        )
+    if targets.dim() != 3 or targets.shape[:2] != tokens.shape or targets.dtype != torch.int64:
+        kind, over = f"{tuple(targets.shape)} of {targets.dtype}", tuple(tokens.shape)
+        raise ValueError(f"targets must be torch.int64 of shape (B, T, n) over tokens of {over}, not {kind}")
     n = targets.shape[2]
     model.check_tokens(tokens)
     model.check_n_future(n)

@@ -250,6 +250,9 @@ def _generate(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from mtp_edu.bench import decoding, memory, training  # here, because nothing else needs them
 
+    users = {"eager": ("train", "decode"), "checkpoint": ("decode",), "data": ("decode",)}
+    if unused := [f"--{name}" for name, of in users.items() if getattr(options, name) and options.what not in of]:
+        raise ValueError(f"bench {options.what} has no {', '.join(unused)}: leave it out")
     # A trial must not take the place of a real result.
     out = options.out or (Path("runs") / f"bench_{options.what}_quick.json" if options.quick else None)
     if options.what == "memory":

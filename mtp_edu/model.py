@@ -109,9 +109,9 @@ class MultiTokenModel(nn.Module):
         return n
 
     def check_tokens(self, tokens: Tensor) -> None:
-        if tokens.dim() != 2 or tokens.is_floating_point():
+        if tokens.dim() != 2 or tokens.dtype not in (torch.int64, torch.int32):
             kind = f"{tuple(tokens.shape)} of {tokens.dtype}"
-            raise ValueError(f"tokens must be whole numbers of shape (B, T), not {kind}")
+            raise ValueError(f"tokens must be torch.int64 or int32 of shape (B, T), not {kind}")
         if not 1 <= tokens.shape[1] <= self.cfg.max_seq_len:
             raise ValueError(
                 f"the window has {tokens.shape[1]} tokens, this model takes 1 to max_seq_len={self.cfg.max_seq_len}"

@@ -179,12 +179,14 @@ def what_fits(
     """For each preset, the largest batch (at most `most`) whose training fits the machine, by `estimate`.
 
     machine: a name in MACHINES. changes: other fields of the config, such as n_future=8. Presets too shallow for
-    them are left out. Raises ValueError for an unknown machine.
+    them are left out. Raises ValueError for an unknown machine, and for what fits no preset at all.
     """
     if machine not in MACHINES:
         raise ValueError(f"machine={machine!r}: use one of {', '.join(map(repr, MACHINES))}")
     room, dtype, peak = MACHINES[machine]
     device = "cpu" if dtype == "float32" else "cuda"
+    deepest = max(PRESETS, key=lambda name: PRESETS[name][1])
+    ModelConfig.preset(deepest, vocab_size=vocab_size, max_seq_len=length, **changes)  # refuses what no preset can be
     fits = []
     for name in PRESETS:
         try:

@@ -282,7 +282,8 @@ def test_autocast_errs_no_more_than_the_naive_mode(shape, dtype):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"targets": torch.zeros(2, 5, 2, dtype=torch.long)}, r"targets must have shape"),
+        ({"targets": torch.zeros(2, 5, 2, dtype=torch.long)}, r"shape \(B, T, n\) over tokens of \(2, 6\)"),
+        ({"targets": torch.zeros(2, 6, 2)}, "torch.float32"),
         ({"targets": torch.full((2, 6, 2), 11)}, "found 11"),
         ({"targets": torch.full((2, 6, 2), -5)}, "found -5"),
         ({"targets": torch.zeros(2, 6, 4, dtype=torch.long)}, "n_future=4"),

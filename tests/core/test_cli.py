@@ -156,6 +156,8 @@ def test_demo_trains_and_decodes_both_ways(capsys):
         (["generate", "stories-nano", ""], "prompt is empty"),
         (["generate", "stories-nano", "hi", "--max-new-tokens", "9999"], "max_seq_len=384"),
         (["generate", "stories-nano", "hi", "--device", "abacus"], "abacus"),
+        (["bench", "memory", "--quick", "--eager", "--data", "python"], "bench memory has no --eager, --data"),
+        (["bench", "train", "--quick", "--checkpoint", "stories-nano"], "bench train has no --checkpoint"),
     ],
 )
 def test_bad_input_ends_with_a_line_that_names_it(arguments, named, capsys, tmp_path):

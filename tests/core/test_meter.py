@@ -231,6 +231,7 @@ def test_what_fits_grows_with_the_machine_and_with_thrift():
         (lambda cfg: meter.estimate(cfg, 1, 8, token_chunk=0), "token_chunk=0"),
         (lambda cfg: meter.estimate(cfg, 1, 8, device="tpu"), "'tpu'"),
         (lambda cfg: meter.what_fits("abacus"), "'abacus'"),
+        (lambda cfg: meter.what_fits("T4, 16 GB", n_future=0), "n_future=0"),
     ],
 )
 def test_bad_input_is_named(call, named):

@@ -94,5 +94,7 @@ def test_bad_input_is_named():
         model(torch.zeros(4, dtype=torch.long))
     with pytest.raises(ValueError, match="float"):
         model(torch.zeros(1, 4))
+    with pytest.raises(ValueError, match="uint8"):  # bytes read from a file, say
+        model(torch.zeros(1, 4, dtype=torch.uint8))
     with pytest.raises(ValueError, match="n_future=3 must be from 1 to 2"):
         model(torch.zeros(1, 4, dtype=torch.long), n_future=3)
