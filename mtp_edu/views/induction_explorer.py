@@ -234,7 +234,7 @@ class InductionExplorer(Panel):
         cells = [widgets.Label("")] + [widgets.Label(f"head {j}") for j in range(width)]
         for i in range(layers):
             cells += [widgets.Label(f"layer {i}"), *(buttons[AttentionHead(i, j)] for j in range(width))]
-        columns = widgets.Layout(grid_template_columns=f"56px repeat({width}, 66px)", margin="2px 18px 2px 0")
+        columns = widgets.Layout(grid_template_columns=f"56px repeat({width}, 78px)", margin="2px 18px 2px 0")
         return _control(widgets.GridBox(cells, layout=columns), "mtp-grid"), buttons
 
     def _encoded(self, text: str) -> tuple[int, ...]:
