@@ -24,7 +24,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
     sub = experiment("scaling", _run_scaling, "Table S7: n > 1 from nano to 100M and more, resumable")
     text = "what is compared (default all); `added` are larger models, with n = 4 and 8 where they do not fit"
     sub.add_argument("--parts", nargs="+", metavar="PART", help=f"{text}: size epochs curricula added")
-    text = "presets (default nano 1M 3M; on a GPU to 100M)"
+    text = "presets (default nano 1M 3M 10M; on a GPU to 100M)"
     sub.add_argument("--sizes", nargs="+", metavar="SIZE", help=text)
     sub.add_argument("--at", metavar="SIZE", help="of the parts epochs and curricula (default nano; on a GPU 10M)")
     sub.add_argument("--tokens", type=int, help="seen by every run (default 2.1 million; on a GPU 8.4)")

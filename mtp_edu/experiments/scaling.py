@@ -95,7 +95,7 @@ def run(
     whole = replace(sweep, sizes=tuple({setting.size for setting in parts}), parts=tuple(names))
     seeds += sorted({seed for _, seed in known} - {*seeds})
     content = _content(whole, recipe, seeds, parts, results)
-    path = store("scaling", _command(whole, seeds, quick), where.device, content, path)
+    path = store("scaling", _commands(whole, seeds, quick, parts), where.device, content, path)
     print(tables(content))
     print(f"stored in {path}, drawn in {', '.join(drawn.name for drawn in draw(content, path))}")
     return content
@@ -132,11 +132,16 @@ def _stored(path: Path, recipe: dict[str, Any]) -> tuple[dict[Setting, list[str]
     return parts, runs
 
 
-def _command(sweep: Sweep, seeds: list[int], quick: bool) -> str:
-    """The command that makes this sweep, whatever the defaults are."""
-    words = ["mtp-edu run scaling", *(["--quick"] if quick else []), "--data", sweep.data, "--tokens", sweep.tokens]
-    words += ["--sizes", *sweep.sizes, "--parts", *sweep.parts, "--at", sweep.at, "--seeds", *seeds]
-    return " ".join(map(str, words))
+def _commands(sweep: Sweep, seeds: list[int], quick: bool, parts: dict[Setting, list[str]]) -> str:
+    """What makes this sweep, whatever the defaults are: a command for all parts that have the same sizes."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for part in sweep.parts:
+        there = {setting.size for setting, names in parts.items() if part in names}
+        groups.setdefault(tuple(size for size in sweep.sizes if size in there), []).append(part)
+    begin = ["mtp-edu run scaling", *(["--quick"] if quick else []), "--data", sweep.data, "--tokens", sweep.tokens]
+    end = ["--at", sweep.at, "--seeds", *seeds]
+    every = [[*begin, "--sizes", *sizes, "--parts", *names, *end] for sizes, names in groups.items()]
+    return "; ".join(" ".join(map(str, words)) for words in every)
 
 
 def _data(sweep: Sweep) -> tuple[corpus.Windows, corpus.Windows]:

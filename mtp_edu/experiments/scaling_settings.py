@@ -30,7 +30,7 @@ class Sweep:
 
     data: str = "python"
     tokens: int = 2**21  # seen by every run
-    sizes: tuple[str, ...] = ("nano", "1M", "3M")
+    sizes: tuple[str, ...] = ("nano", "1M", "3M", "10M")
     parts: tuple[str, ...] = PARTS
     at: str = "nano"  # the size of the parts epochs and curricula
     vocab_size: int = 1024

@@ -70,7 +70,7 @@ def test_a_run_that_two_parts_need_is_made_once():
     plan = scaling.settings(scaling.CPU, 10**6)
     common = next(setting for setting in plan if setting.size == "nano" and setting.n_future == 1)
     assert plan[common] == list(scaling.PARTS)
-    assert len(plan) == 7 + 4 + 4 + 5  # two of epochs and of curricula are in `size`, and every n = 1 of `added`
+    assert len(plan) == 10 + 4 + 4 + 6  # two of epochs and of curricula are in `size`, and every n = 1 of `added`
     assert all(setting.baseline in plan for setting in plan)
 
 
@@ -258,6 +258,10 @@ def test_a_file_adds_up_and_trains_nothing_again(tmp_path, monkeypatch):
     for row in at_once["rows"]:
         own = row_of(content, row["n_future"], row["weights"], row["epochs"])
         assert [run["losses"] for run in own["runs"][:2]] == [run["losses"] for run in row["runs"]]
+    scaling.run(**several, parts=["size"], sizes=["1M"], out=out, folder=tmp_path / "e")
+    begin, end = "mtp-edu run scaling --quick --data stories --tokens 512 --sizes", "--at nano --seeds 0 1 2"
+    commands = [f"{begin} nano 1M --parts size {end}", f"{begin} nano --parts epochs curricula {end}"]
+    assert json.loads(out.read_text(encoding="utf-8"))["command"] == "; ".join(commands)
 
 
 def test_a_file_of_another_recipe_is_kept(tmp_path, monkeypatch):
