@@ -159,7 +159,8 @@ def _train(options: argparse.Namespace) -> int:
             return 0
         needed.check()
         out = options.out or data_dir() / "pretrained" / options.recipe
-        folder = Path("runs") / options.recipe
+        # A trial has a folder of its own, so that the recipe itself can be made afterwards.
+        folder = Path("runs") / (f"{options.recipe}-{options.steps}-steps" if options.steps else options.recipe)
         if not recipes.make(options.recipe, folder, out, options.resume, options.overwrite, options.steps):
             print("interrupted; go on with the same command and --resume", file=sys.stderr)
             return 130

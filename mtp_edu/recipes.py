@@ -128,7 +128,7 @@ def make(
         if made != config.steps:
             raise ValueError(
                 f"{run_folder} holds a finished run of {made} steps, this one has {config.steps}: "
-                "train in another folder, or pass overwrite to lose that run"
+                "train in another folder, or pass overwrite without resume to lose that run"
             )
     else:
         windows, validation = (

@@ -12,8 +12,6 @@ import functools
 import json
 import math
 import shutil
-import signal
-import threading
 import time
 import warnings
 from collections import deque
@@ -24,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtp_edu import checkpoint, device
+from mtp_edu import checkpoint, device, interrupt
 from mtp_edu.backward import forward_backward, head_losses
 from mtp_edu.compiling import CompiledBlocks
 from mtp_edu.config import TrainConfig
@@ -166,6 +164,7 @@ class _Run:
         if not finished:
             checkpoint.save_training(self.model, self.optimizer, self.folder, state)
         info = {"step": self.step, "tokens": self.step * self.tokens_per_step, "seconds": self.seconds}
+        info |= {"torch": torch.__version__}
         info |= self.identity()
         checkpoint.save(self.model, self.folder, self.tokenizer, info=info)
         if finished:
@@ -189,7 +188,7 @@ class _Run:
 
     def events(self) -> Iterator[TrainEvent]:
         config = self.config
-        with _deferred_interrupt() as interrupt:
+        with interrupt.deferred() as asked:
             while self.step < config.steps:
                 start = time.perf_counter()
                 with self.compiled:
@@ -204,7 +203,7 @@ class _Run:
                 written = self.folder is not None and (last or self.due(config.checkpoint_every))
                 event = self.event(losses, validation, rate, norm, written and self.write_checkpoint(last))
                 yield event
-                if interrupt.is_set() and not last:
+                if asked.is_set() and not last:
                     written = self.folder is not None and self.write_checkpoint(last=False)
                     yield replace(event, interrupted=True, checkpoint=str(self.folder) if written else None)
                     return
@@ -325,26 +324,3 @@ def _check(model, dataset: Windows, validation: Windows | None, tokenizer, confi
         if data is not None and data.n_future > cfg.n_future:
             raise ValueError(f"the {name} has {data.n_future} targets, the model n_future={cfg.n_future} heads")
     config.weights_at(0, dataset.n_future)  # refuses weights and phases that do not fit so many heads
-
-
-@contextlib.contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C sets an event instead of stopping in the middle of a step; the second one stops as usual.
-
-    Only the main thread can do this; elsewhere an interrupt behaves as Python has it.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number, frame) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)

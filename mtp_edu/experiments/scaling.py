@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from mtp_edu import corpus, device
-from mtp_edu.bench.results import result_file, store
+from mtp_edu.bench.results import machine, result_file, store
 from mtp_edu.config import PRESETS, ModelConfig, TrainConfig
 from mtp_edu.experiments.runs import Run, check_seeds, for_heads, steps
 from mtp_edu.experiments.scaling_settings import CPU, CUDA, FUTURES, PARTS, QUICK, WEIGHTS, Setting, Sweep, settings
@@ -75,22 +75,23 @@ def run(
     known = _stored(path, recipe)[1]  # refuses another recipe before any work
     parts = settings(sweep, len(data[0]))
     runs = {(setting, seed): _run(sweep, setting, seed, data, where, folder) for setting in parts for seed in seeds}
-    results = {key: one.finished() or known.get(key) for key, one in runs.items()}
-    waiting = [key for key in sorted(runs, key=_turn(seeds, sweep)) if results[key] is None]
+    own = {key: one.finished() for key, one in runs.items()}
+    waiting = [key for key in sorted(runs, key=_turn(seeds, sweep)) if own[key] is None and key not in known]
     if waiting and not store_finished:
         try:
-            _estimate(sweep, runs, results, waiting)
+            _estimate(sweep, runs, own, waiting)
             for key in waiting:
-                results[key] = runs[key].result(where)
+                own[key] = runs[key].result(where)
         except KeyboardInterrupt:
             print(f"finished runs are kept in {folder}: the same command goes on; --store-finished stores them")
             raise
-    if not any(results.values()):
+    if not any(own.values()) and not known.keys() & runs.keys():
         raise ValueError(f"no run of this sweep has finished in {folder}: leave --store-finished out to train them")
     known_parts, known = _stored(path, recipe)  # now, since another command may have added to it
     for setting, names in known_parts.items():
         parts[setting] = [name for name in PARTS if name in {*names, *parts.get(setting, ())}]
-    results = known | {key: result for key, result in results.items() if result}
+    here = {"machine": _maker(machine(where.device))}
+    results = known | {key: result | here for key, result in own.items() if result}
     names = {name for of_setting in parts.values() for name in of_setting}
     whole = replace(sweep, sizes=tuple({setting.size for setting in parts}), parts=tuple(names))
     seeds += sorted({seed for _, seed in known} - {*seeds})
@@ -102,14 +103,14 @@ def run(
 
 
 def _recipe(sweep: Sweep, where: device.Device, text_windows: int) -> dict[str, Any]:
-    """What all runs of a file share. Parts, sizes and the size of the parts `epochs` and `curricula` may differ."""
+    """What all runs of a file share. Parts and sizes may differ."""
     own = asdict(sweep) | {"steps": sweep.steps, "dtype": str(where.dtype).removeprefix("torch.")}
     own["text_tokens"] = text_windows * sweep.length
-    return {name: value for name, value in own.items() if name not in ("sizes", "parts", "at")}
+    return {name: value for name, value in own.items() if name not in ("sizes", "parts")}
 
 
 def _stored(path: Path, recipe: dict[str, Any]) -> tuple[dict[Setting, list[str]], dict[tuple[Setting, int], dict]]:
-    """What a file holds: settings with their parts, and runs by setting and seed.
+    """What a file holds: settings with their parts, and runs by setting and seed, each with the machine it was made on.
 
     Raises ValueError for runs of another recipe, which storing would lose. Another Python has another text, too.
     """
@@ -128,8 +129,13 @@ def _stored(path: Path, recipe: dict[str, Any]) -> tuple[dict[Setting, list[str]
         setting = Setting(row["size"], row["n_future"], windows, unique, row["weights"], row["layers_added"])
         if row["runs"]:
             parts[setting] = row["parts"]
-        runs |= {(setting, one["seed"]): one for one in row["runs"]}
+        runs |= {(setting, one["seed"]): {"machine": _maker(content["machine"])} | one for one in row["runs"]}
     return parts, runs
+
+
+def _maker(on: dict[str, Any]) -> str:
+    """A machine (bench.results.machine) in words: a file may hold runs of several."""
+    return f"{on['device']}, torch {on['versions']['torch']}"
 
 
 def _commands(sweep: Sweep, seeds: list[int], quick: bool, parts: dict[Setting, list[str]]) -> str:

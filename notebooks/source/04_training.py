@@ -375,7 +375,7 @@ run_curves(runs)
 # %% [markdown]
 # <details><summary><b>What can be said, and what cannot?</b></summary>
 #
-# In our runs $n = 1$ is ahead on both counts. How much of that is chance? Look at the two runs of $n = 1$: they read the same windows in the same order, at almost the same rates until the shorter one comes to rest, and yet do not lie on one line. A difference as small as theirs proves nothing. The lead over $n = 4$ is larger, and the seeds below confirm it. The paper's small models agree in kind ($n = 4$ solves fewer problems at 0.3B and 0.6B, Table S7); that says nothing about large ones. Both had the same peak rate, which need not be the best for both, and the ratio of times is that of one machine on one day, within the range printed above. What $n = 4$ buys at this size is drafts (lesson 5), not a better head 1.
+# In our runs $n = 1$ is ahead on both counts. First look at the two runs of $n = 1$: the same first weights, the same windows in the same order, and yet two lines. The longer run warms up more slowly and comes to rest later, nothing else; so only ends may be compared (section 2). And how much of the lead over $n = 4$ is chance? One run of each cannot tell. The seeds below can. The paper's small models agree in kind ($n = 4$ solves fewer problems at 0.3B and 0.6B, Table S7); that says nothing about large ones. Both had the same peak rate, which need not be the best for both, and the ratio of times is that of one machine on one day, within the range printed above. What $n = 4$ buys at this size is drafts (lesson 5), not a better head 1.
 #
 # </details>
 #
@@ -456,7 +456,7 @@ for name, (_, layers, _) in PRESETS.items():
 # %% [markdown]
 # And what if it does not fit? Then `check()` refuses before anything is made, and names what would fit. (`mtp-edu train` in a terminal begins with the same plan and the same check; with `--estimate` it stops there.) First what leaves the result as it is: fewer windows at a time. Then what changes it.
 #
-# > **Predict:** a batch of 4,096 windows is computed in micro-batches of 2. Why is the result the same, and what gets worse?
+# > **Predict:** a batch of 4,096 windows is computed a few windows at a time, in micro-batches. Why is the result the same, and what gets worse?
 
 # %%
 greedy = mtp.TrainConfig(steps=10_000, batch_size=4096)
@@ -475,11 +475,11 @@ except meter.DoesNotFit as problem:
 #
 # ## 8. Bigger, on a GPU
 #
-# The same code with `size="gpu"` in the first cell trains the `30M` preset with four heads on all of the standard library, and stores its curve. On a laptop this cell draws the stored curve, if there is one.
+# The same code with `size="gpu"` in the first cell trains the `30M` preset with four heads on all of the standard library, and stores its curve. On a laptop the second cell draws the stored curve, if there is one.
 
 # %%
 recorded = data_dir() / "results" / "training_cuda.json"
-mid_sized_past = {}
+mid_sized_past = {}  # its events by step, from all sittings
 
 
 def mid_sized(out=None):
@@ -515,6 +515,10 @@ def mid_sized(out=None):
     return store("training", 'notebook 04_training, size="gpu"', run.device.device, content, out)
 
 
+# %% [markdown]
+# Stopped, the next cell goes on where it was when you run it again.
+
+# %%
 if run.size == "gpu":
     recorded = mid_sized()
 elif run.fast:
@@ -542,7 +546,7 @@ picture
 # > * **Judging half a run.** The learning rate has not come to rest; see section 2.
 # > * **Choosing by the test.** Who picks the best of twenty epochs on the held-out text and then reports that very loss reports luck as well.
 # > * **Seconds of a busy machine.** Compare times only within one sitting, in turns, more than once.
-# > * **A run that cannot be repeated.** Note the seed, the text, the settings, the versions. Our checkpoints carry them: `mtp.checkpoint.info(folder)`.
+# > * **A run that cannot be repeated.** Note the seeds, the text, the settings, the versions. Our checkpoints carry most of it (`mtp.checkpoint.info(folder)`: the settings with the seed of the order, a fingerprint of the text, torch's version); the seed of the first weights is yours to note.
 #
 # ## To take with you
 #

@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "mtp_edu"
 LINE = "config device tokenizer corpus trunk heads model backward train checkpoint decode".split()
-# attention over a window; torch.compile; where files lie; the text of corpus.stories
-BESIDE = ["attention", "compiling", "paths", "stories"]
+# attention over a window; torch.compile; Ctrl-C; where files lie; the text of corpus.stories
+BESIDE = ["attention", "compiling", "interrupt", "paths", "stories"]
 MAY_USE = {*LINE, *BESIDE}
 NOT_IN_THE_CORE = {"ipywidgets", "matplotlib", "IPython"}
 ONE_SITTING = "trunk heads model backward decode".split()

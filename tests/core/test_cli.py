@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import mtp_edu as mtp
-from mtp_edu import recipes
+from mtp_edu import checkpoint, recipes
 from mtp_edu.cli import main
 
 
@@ -100,12 +100,28 @@ def _interrupted_at_3(events):
             signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupted_recipe_says_so_and_ships_nothing(tmp_path, capsys, monkeypatch):
-    recipe = recipes.RECIPES["stories-nano"]
-    small = replace(recipe, stories=80, vocab_size=400, length=64)
+@pytest.fixture
+def small_recipe(tmp_path, monkeypatch):
+    """stories-nano in four steps, its runs below an empty folder."""
+    small = replace(recipes.RECIPES["stories-nano"], stories=80, vocab_size=400, length=64)
     small = replace(small, train=mtp.TrainConfig(steps=4, batch_size=2))
     monkeypatch.setitem(recipes.RECIPES, "stories-nano", small)
     monkeypatch.chdir(tmp_path)
+
+
+def test_a_trial_of_a_recipe_does_not_stand_in_its_way(tmp_path, capsys, small_recipe):
+    command = ["train", "--recipe", "stories-nano", "--out"]
+    assert main([*command, "trial", "--steps", "2"]) == 0
+    assert main([*command, "whole"]) == 0
+    assert [checkpoint.info(tmp_path / name)["step"] for name in ("trial", "whole")] == [2, 4]
+    run = tmp_path / "runs" / "stories-nano"
+    with pytest.raises(ValueError, match="of 4 steps, this one has 2: .*overwrite without resume"):
+        recipes.make("stories-nano", run, tmp_path / "other", resume=True, overwrite=True, steps=2)
+    assert recipes.make("stories-nano", run, tmp_path / "other", overwrite=True, steps=2)
+    assert checkpoint.info(run)["step"] == 2
+
+
+def test_an_interrupted_recipe_says_so_and_ships_nothing(tmp_path, capsys, monkeypatch, small_recipe):
     command = ["train", "--recipe", "stories-nano", "--out", str(tmp_path / "shipped")]
     with monkeypatch.context() as patch:
         patch.setattr("mtp_edu.recipes.progress", _interrupted_at_3)

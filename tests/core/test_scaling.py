@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from matplotlib.figure import Figure
 
 from mtp_edu.cli import main
@@ -272,6 +273,8 @@ def test_a_file_of_another_recipe_is_kept(tmp_path, monkeypatch):
     before = several["out"].read_bytes()
     with pytest.raises(ValueError, match=r"one.json holds runs with tokens=512 \(this sweep has 1024\).*--out"):
         scaling.run(**several, tokens=1024)
+    with pytest.raises(ValueError, match=r"one.json holds runs with at=nano \(this sweep has 10M\).*--out"):
+        scaling.run(**several, at="10M")  # a picture of epochs has one size
     assert several["out"].read_bytes() == before
 
 
@@ -294,6 +297,27 @@ def test_the_estimate_comes_from_finished_runs_or_from_timed_steps(tmp_path, mon
              for size in ("nano", "1M") for n in (1, 2, 4) if runs.fits(size, n)}  # fmt: skip
     nano = 2 * sum(flops["nano", n] for n in (1, 2, 4)) - flops["nano", 1]
     assert found == [pytest.approx(nano / 5e8 + 2 * (flops["1M", 1] + flops["1M", 2]) / 1e6)]
+
+
+def test_runs_of_another_machine_say_so_and_do_not_time_this_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "trained", counted()[0])
+    monkeypatch.setattr(scaling, "draw", lambda *_: [])
+    timed = []
+    monkeypatch.setattr(scaling, "_timed", lambda one: timed.append(one) or 1e6)
+    sweep = {"quick": True, "parts": ["size"], "out": tmp_path / "one.json"}
+    scaling.run(**sweep, seeds=(0, 1), folder=tmp_path / "a")
+    stored = json.loads(sweep["out"].read_text(encoding="utf-8"))
+    here = stored["rows"][0]["runs"][0]["machine"]
+    assert here == f"{stored['machine']['device']}, torch {torch.__version__}"
+    stored["machine"] |= {"device": "abacus", "versions": {"torch": "0.1"}}
+    for row in stored["rows"]:  # as a file from before runs had it
+        for one in row["runs"]:
+            del one["machine"]
+    sweep["out"].write_text(json.dumps(stored), encoding="utf-8")
+    content = scaling.run(**sweep, seeds=(0, 1, 2), folder=tmp_path / "b")
+    assert len(timed) == 2, "nano is timed here, once in each of both sweeps"
+    for row in content["rows"]:
+        assert [one["machine"] for one in row["runs"]] == ["abacus, torch 0.1"] * 2 + [here]
 
 
 def test_timed_steps_measure_a_rate(tmp_path):

@@ -329,6 +329,29 @@ def test_interrupt_ends_cleanly_and_the_run_goes_on(tmp_path, uninterrupted):
     assert torch.equal(weights(again), uninterrupted)
 
 
+def test_trainings_that_overlap_share_ctrl_c_and_give_it_back():
+    before = signal.getsignal(signal.SIGINT)
+    config = mtp.TrainConfig(steps=4)
+    for _ in zip(*(mtp.train(*small(), config, quiet=True) for _ in range(2)), strict=True):
+        pass
+    assert signal.getsignal(signal.SIGINT) is before, "the first to end is not the last that began"
+    pairs = []
+    for pair in zip(*(mtp.train(*small(), config, quiet=True) for _ in range(2)), strict=True):
+        pairs.append(pair)
+        if len(pairs) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+    assert [(one.step, other.step) for one, other in pairs] == [(1, 1), (2, 2), (2, 2)]
+    assert all(event.interrupted for event in pairs[-1])
+    left = mtp.train(*small(), config, quiet=True)  # a loop that is left early, its generator still there
+    next(left)
+    with pytest.raises(KeyboardInterrupt):  # the first is taken for it, the second stops
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert [event.step for event in mtp.train(*small(), config, quiet=True)] == [1, 2, 3, 4]
+    left.close()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_folders_are_not_overwritten_by_accident(tmp_path):
     model, dataset = small()
     events = mtp.train(model, dataset, mtp.TrainConfig(steps=4, checkpoint_every=1), folder=tmp_path, quiet=True)
@@ -347,7 +370,7 @@ def test_folders_are_not_overwritten_by_accident(tmp_path):
     with pytest.raises(ValueError, match="finished"):
         mtp.train(model, dataset, mtp.TrainConfig(steps=4), folder=tmp_path, resume=True)
     run(mtp.TrainConfig(steps=2), folder=tmp_path, overwrite=True)
-    assert checkpoint.info(tmp_path)["step"] == 2
+    assert checkpoint.info(tmp_path)["step"] == 2 and checkpoint.info(tmp_path)["torch"] == torch.__version__
     model, dataset = small()
     learnt = mtp.corpus.Document("a", "text")
     checkpoint.record_documents(tmp_path, [learnt])
