@@ -8,10 +8,11 @@ tuned for any n. The held-out pairs of names, the stories and the first weights 
 What a CPU's budget needs. In stories as they are told the second tokens of later mentions are one token in fifty, and
 in trials (1M, n = 1, share 1, one seed each, several lengths and rates) induction had not formed after 4M tokens. So on
 a CPU characters are always called by name (one token in 23), and for every n the embedding begins with a standard
-deviation of 1 in place of D^-1/2, at which the first blocks' output outweighs it. In the stored runs induction then
-formed after 0.9 to 2.6M tokens, and in one of six not within 4.2M, which take nine to ten minutes on one thread. Found
-by trying at n = 1 alone: at D^-1/2 and windows of 256 no head looked at the right places after 2.2M tokens; with 1 and
-windows of 128 one did after 1.1M. Which of the changes is needed was not tried.
+deviation of 1 in place of D^-1/2, at which the first blocks' output outweighs it. In the stored runs of share 1
+induction then formed after 0.9 to 2.5M tokens, and in one of six not within 4.2M, which took one thread 9 minutes where
+nothing else ran; of share 0.5 it formed in one of six. Found by trying at n = 1 alone: at D^-1/2 and windows of 256 no
+head looked at the right places after 2.2M tokens; with 1 and windows of 128 one did after 1.1M. Which of the changes is
+needed was not tried.
 
 The point of training that counts is chosen by validation names ("accuracy"); what the paper did, taking the best point
 of the test itself, stands beside it ("oracle"). Induction has formed ("formed") when the validation accuracy first

@@ -176,7 +176,8 @@ def run(
     if not known:
         raise ValueError(f"no run of this sweep has finished in {folder}: leave --store-finished out to train them")
     content = _content(sweep, known, seeds)
-    path = store(sweep.name, _command(sweep, seeds, quick), where.device, content, path)
+    whole = replace(sweep, **{name: content["sweep"][name] for name in ("sizes", "n_futures", sweep.values)})
+    path = store(sweep.name, _command(whole, content["seeds"], quick), where.device, content, path)
     print(sweep.table(content))
     print(f"stored in {path}, drawn in {', '.join(one.name for one in draw(sweep, path))}")
     return content
@@ -286,7 +287,7 @@ def _content(sweep: Sweep, known: dict[Setting, dict[int, dict]], wanted: Sequen
 
 
 def _command(sweep: Sweep, seeds: Iterable[int], quick: bool) -> str:
-    """The command that makes this sweep, whatever the defaults are."""
+    """The command that makes all of this sweep, whatever the defaults are."""
     words = [f"mtp-edu run {sweep.name}{' --quick' * quick} --seeds", *seeds]
     for name in ("sizes", "n_futures", "tokens", sweep.values, *sweep.options):
         value = getattr(sweep, name)

@@ -114,15 +114,26 @@ def collected(folder: Path) -> dict[tuple[str, str], Path]:
     """(student, assignment): notebook. A folder for each student, with notebooks whose names hold A1, A2, ... anywhere
     below it; "Copy of A1_targets.ipynb" will do. Of several, the one that was changed last."""
     found: dict[tuple[str, str], Path] = {}
-    students = sorted(path for path in folder.iterdir() if path.is_dir())
+    students = _students(folder)
     if not students:
         raise ValueError(f"{folder} has no folders: put each student's notebooks into a folder with the student's name")
     for student in students:
         for path in sorted(student.rglob("*.ipynb"), key=lambda path: path.stat().st_mtime):
             match = re.search(r"(?<![A-Za-z])A\d(?!\d)", path.name)
-            if ".ipynb_checkpoints" not in path.parts and match and match[0] in ASSIGNMENTS:
+            by_a_person = all(map(_by_a_person, path.relative_to(folder).parts))
+            if by_a_person and match and match[0] in ASSIGNMENTS:
                 found[student.name, match[0]] = path
     return found
+
+
+def _students(folder: Path) -> list[Path]:
+    """Their folders."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and _by_a_person(path.name))
+
+
+def _by_a_person(name: str) -> bool:
+    """Not what JupyterLab (.ipynb_checkpoints) or a Mac's zip (__MACOSX, ._A1_targets.ipynb) has added."""
+    return not name.startswith(".") and name != "__MACOSX"
 
 
 def grade(
@@ -140,7 +151,7 @@ def grade(
     """
     found = collected(folder)
     wanted = sorted(set(assignments) or {assignment for _, assignment in found})
-    students = sorted({path.name for path in folder.iterdir() if path.is_dir()})
+    students = [path.name for path in _students(folder)]
     prepare(course, wanted)
     jobs = [(student, assignment) for student in students for assignment in wanted]
 

@@ -134,7 +134,8 @@ class _Student:
         name = self.question.function
         if not callable(fn):
             fail(f"{name} is {_kind(fn)}, not a function.", look="the line that starts with `def`")
-        tensors = [(i, a, a._version) for i, a in enumerate(args, start=1) if isinstance(a, Tensor)]
+        given = {f"number {i}": value for i, value in enumerate(args, start=1)} | kwargs
+        tensors = [(which, value, value._version) for which, value in given.items() if isinstance(value, Tensor)]
         default = torch.get_default_dtype()
         try:
             with contextlib.ExitStack() as stack:
@@ -160,9 +161,9 @@ class _Student:
         if guard.calls:
             fail(f"{name} calls the package's own {guard.calls[0]}.", "that is the answer; write your own",
                  "what the question allows you to use")  # fmt: skip
-        for number, tensor, version in tensors:
+        for which, tensor, version in tensors:
             if tensor._version != version:
-                fail(f"{name} changes its argument number {number} in place.", "the input is not yours to change",
+                fail(f"{name} changes its argument {which} in place.", "the input is not yours to change",
                      "methods that end in _, and assignments to parts of an argument: work on a clone")  # fmt: skip
         return result
 

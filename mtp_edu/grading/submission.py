@@ -9,7 +9,7 @@ import symtable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-LINE_MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
+MAGIC_CALL = re.compile(r"^(\s*)get_ipython\(\)\..*$", re.MULTILINE)  # what IPython makes of a magic, a ! or a ?
 
 
 class Unreadable(Exception):
@@ -69,7 +69,9 @@ def _without_magics(source: str) -> str:
     if source.lstrip().startswith("%%"):
         magic, _, rest = source.lstrip().partition("\n")
         return rest if magic.split()[0] in ("%%time", "%%timeit", "%%capture") else ""
-    return LINE_MAGIC.sub(r"\1pass", source)
+    from IPython.core.inputtransformer2 import TransformerManager  # here, because the scoring interpreter needs none
+
+    return MAGIC_CALL.sub(r"\1pass", TransformerManager().transform_cell(source))
 
 
 def _text(node: ast.stmt, lines: list[str]) -> str:
@@ -96,8 +98,11 @@ def _bound(statement: ast.stmt) -> set[str]:
             continue
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+        elif isinstance(getattr(node, "ctx", None), ast.Store):
+            while isinstance(node, (ast.Attribute, ast.Subscript)):  # TABLE["a"] = ... makes TABLE what it is
+                node = node.value
+            if isinstance(node, ast.Name):
+                found.add(node.id)
         nodes += ast.iter_child_nodes(node)
     return found
 

@@ -458,4 +458,4 @@ picture(views.arithmetic.differences)
 #
 # </details>
 #
-# **Do it yourself.** In a terminal: `mtp-edu run arithmetic --sizes nano --seeds 0 1 2 3 4` trains ten small models, some ten minutes each, and can be stopped and resumed; `--pauses 0 5` adds pause tokens. Section 6's prediction is yours to test.
+# **Do it yourself.** In a terminal: `mtp-edu run arithmetic --sizes nano --seeds 0 1 2 3 4 --out runs/arithmetic_nano.json` trains ten small models, some ten minutes each, and can be stopped and resumed; `--pauses 0 5` adds pause tokens. Section 6's prediction is yours to test.

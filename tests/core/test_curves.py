@@ -250,6 +250,10 @@ def test_occasions_add_up_and_other_recipes_are_refused(quick_induction, tmp_pat
     for old, new in zip(first["rows"], again["rows"], strict=True):
         assert new["runs"][:2] == old["runs"] and [one["seed"] for one in new["runs"][2:]] == [2, 3]
         assert new["accuracy"] == mean_interval([one["accuracy"] for one in new["runs"]]).to_dict()
+    half = {"seeds": (0, 1), "folder": tmp_path / "none", "shares": (0.5,), "store_finished": True}
+    sweeps.run(induction.DEFAULTS, out, quick=True, **half)
+    command = json.loads(out.read_text(encoding="utf-8"))["command"]
+    assert "--seeds 0 1 2 3 " in command and "--shares 0.5 1.0" in command  # of all that the file holds
     with pytest.raises(ValueError, match="items=3.*--out"):
         sweeps.run({"quick": replace(induction.QUICK, items=4)}, out, quick=True, folder=tmp_path)
     before = (tmp_path / "both.png").stat().st_mtime_ns

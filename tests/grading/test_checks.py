@@ -152,6 +152,14 @@ def test_a_tensor_has_to_be_one(value, says):
     expect_tensor(torch.zeros(2, 3).double(), (2, 3), None, "it")
 
 
+def test_an_argument_that_was_changed_in_place_is_named():
+    student = questions._Student(lambda x, mask=None: (mask if x is None else x).zero_(), grading.find("A1.1"))
+    with pytest.raises(AssertionError, match="changes its argument number 1 in place"):
+        student(torch.ones(2))
+    with pytest.raises(AssertionError, match="changes its argument mask in place"):
+        student(None, mask=torch.ones(2))
+
+
 # ---- the guard
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import zipfile
 
@@ -197,3 +198,15 @@ def read_csv(path):
 def test_a_folder_without_students_is_refused(tmp_path):
     with pytest.raises(ValueError, match="put each student's notebooks into a folder"):
         course.collected(tmp_path)
+
+
+def test_what_jupyterlab_and_a_mac_add_is_no_student_and_no_notebook(tmp_path):
+    own = tmp_path / "anna" / "work" / "Copy of A1_targets.ipynb"
+    others = ["anna/__MACOSX/._A1_targets.ipynb", "anna/work/._A1_targets.ipynb", "__MACOSX/A1.ipynb", ".x/A1.ipynb",
+              "anna/work/.ipynb_checkpoints/A1_targets-checkpoint.ipynb"]  # fmt: skip
+    for path in (own, *(tmp_path / other for other in others)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}", encoding="utf-8")
+        os.utime(path, (10**9, 10**9) if path == own else None)  # all others are newer
+    assert course.collected(tmp_path) == {("anna", "A1"): own}
+    assert [path.name for path in course._students(tmp_path)] == ["anna"]

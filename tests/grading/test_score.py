@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from grading.accidents import EATS, ENDS, GOOD, KILLS, LOOPS, OVERWRITES, PRETENDS
+from grading.accidents import ASKS, EATS, ENDS, GOOD, KILLS, LOOKS_UP, LOOPS, OVERWRITES, PRETENDS
 
 from mtp_edu.grading import course, score
 
@@ -32,9 +32,15 @@ def test_each_accident_costs_its_own_question_and_says_why(tmp_path):
     results = scored(path)
     assert results["A1.1"] == (3, "all 4 checks passed")
     assert results["A1.2"][0] == 0 and "of type Equal" in results["A1.2"][1]
-    assert results["A1.3"][0] == 0 and "there is no `return`" in results["A1.3"][1]
+    assert results["A1.3"][0] == 0 and "raised ModuleNotFoundError" in results["A1.3"][1]
     assert results["A1.4"][0] == 0 and results["A1.4"][1].startswith("no record: the interpreter ended (exit code 0)")
     assert results["A1.5"][0] == 0 and "raised RuntimeError" in results["A1.5"][1] and "memory" in results["A1.5"][1]
+
+
+def test_the_answers_of_the_checks_are_not_at_hand_and_calling_the_checks_does_no_harm(tmp_path):
+    results = scored(notebook(tmp_path / "A1.ipynb", "import torch", ASKS, LOOKS_UP))
+    assert results["A1.1"] == (3, "all 4 checks passed")
+    assert results["A1.3"][0] == 0 and "cannot import name 'reference'" in results["A1.3"][1]
 
 
 def test_loops_are_ended_also_in_a_process_of_their_own_and_kills_are_named(tmp_path):

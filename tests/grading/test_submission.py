@@ -42,6 +42,10 @@ def test_the_function_and_what_it_needs_and_nothing_else():
     ["%matplotlib inline\n!pip list\ndef answer(x):\n    return x + 1"], ["%%time\ndef answer(x):\n    return x + 1"],
     ["a = 1; answer = lambda x: x + a; b = 2"], ["this is no Python", "def answer(x): return x + 1"],
     ["%%bash\necho answer", "def answer(x): return x + 1"],
+    ["torch.full?\n!pip list\ndef answer(x):\n    !ls\n    return x + 1"],
+    ["def answer(x):\n    bad = (x\n        != x)\n    return x + (5\n        % 4) if not bad else 0"],
+    ["TABLE = {}", "TABLE['one'] = 1\nprint(TABLE)", "def answer(x):\n    return x + TABLE['one']"],
+    ["class Box:\n    pass", "Box.one, rest = 1, 2", "def answer(x):\n    return x + Box.one"],
     ["with open('/dev/null') as file:\n    ONE = 1\ndef answer(x):\n    return x + ONE"],
 ])  # fmt: skip
 def test_other_shapes_of_code(cells):
