@@ -24,6 +24,7 @@ from mtp_edu.heads import TRUNK
 from mtp_edu.model import MultiTokenModel
 
 MODES = ("memory-efficient", "naive")
+ADDED_AT_ONCE = 2**20  # numbers of a product, where a device cannot add it to a wider format in place
 PHASE = "mtp_edu: "  # what the names of the phases begin with in a profiler's trace; meter/ reads them
 
 
@@ -45,10 +46,9 @@ def forward_backward(
     head of weight 0 is not run unless another reads it. target_counts: n denominators, by default this call's own
     valid targets; with gradient accumulation pass the counts of the whole batch, and the losses of the calls add up.
     grad_scaler: for float16. Parameters are float32 or float64, and narrow formats come by autocast: sums over chunks
-    would round too often in a narrow `.grad`.
-    A head without a valid target has loss 0 and no gradient; so has a head of weight 0. A frozen trunk gets no
-    backward. Raises ValueError for wrong shapes, ids outside the vocabulary (of tokens on a GPU the lookup itself
-    does) and counts below the valid targets, RuntimeError in inference mode, where no gradient can be.
+    would round too often in a narrow `.grad`. A head without a valid target has loss 0 and no gradient; so has a head
+    of weight 0. A frozen trunk gets no backward. Raises ValueError for wrong shapes, ids outside the vocabulary (of
+    tokens on a GPU the lookup itself does) and counts below the valid targets, RuntimeError in inference mode.
     """
     if torch.is_inference_mode_enabled():
         raise RuntimeError("torch.inference_mode knows no gradients: call forward_backward outside, or head_losses")
@@ -195,9 +195,8 @@ class _UnembeddingLoss:
     """Sum of the losses of some rows under one unembedding, and its gradient times `scale`, without autograd.
 
     The logits of `rows` rows at most are alive, in one buffer: they turn into the softmax and into its gradient in
-    place. The unembedding's gradient is added to its `.grad` in place by the matrix product itself: in one format no
-    second (V, D) matrix ever exists, whatever n. (Autocast needs a rounded copy of the weights, and a product to be
-    added where a device cannot add mixed formats in place. Autograd hooks on the unembedding see nothing.)
+    place. The unembedding's gradient is added to its `.grad` in place by the matrix product itself: no second (V, D)
+    matrix ever exists, whatever n, but autocast's rounded weights. (Autograd hooks on the unembedding see nothing.)
 
     How others do it. torch.nn.functional.linear_cross_entropy (2.13, with options) and Liger's fused loss walk over
     the same chunks, but fill a (V, D) gradient of their own in every call, which waits for the backward and is then
@@ -246,8 +245,10 @@ def _add_product(total: Tensor, one: Tensor, other: Tensor) -> None:
         total.addmm_(one, other)
     elif _adds_widely(total.device.type, one.dtype, total.dtype):
         torch.addmm(total, one, other, out_dtype=total.dtype, out=total)
-    else:
-        total += one @ other
+    else:  # adding numbers of two formats first makes a wide copy of the narrow ones: a few rows at a time
+        rows = max(1, ADDED_AT_ONCE // total.shape[1])
+        for part, some in zip(total.split(rows), one.split(rows)):
+            part += some @ other
 
 
 @functools.cache

@@ -103,6 +103,7 @@ def split(documents: Sequence[Document], held_out: float = 0.05) -> tuple[list[D
     long licence are therefore one family and may all end up on one side: cut it off first.
     """
     refuse_one_text(documents)
+    documents = list(documents)
     if not 0 < held_out < 1:
         raise ValueError(f"held_out={held_out} must lie between 0 and 1")
     shingles = [_shingles(document.text) for document in documents]
@@ -153,6 +154,8 @@ def future_targets(
     for name, mask in (("document_ids", document_ids), ("pad_mask", pad_mask)):
         if mask is not None and mask.shape != tokens.shape:
             raise ValueError(f"{name} has shape {tuple(mask.shape)}, tokens have {tuple(tokens.shape)}")
+    if pad_mask is not None and pad_mask.dtype != torch.bool:
+        raise ValueError(f"pad_mask is {pad_mask.dtype}, not bool: from an attention_mask, pass attention_mask == 0")
     B, L = tokens.shape
     targets = torch.full((B, L, n), IGNORE, dtype=torch.long, device=tokens.device)
     for k in range(1, min(n, L - 1) + 1):
@@ -180,7 +183,14 @@ class Windows:
         return (len(self.ids) - self.n_future) // self.length
 
     def batch(self, indices: Iterable[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        starts = np.asarray(list(indices)) * self.length
+        """Raises IndexError for a window that is not there, ValueError without any."""
+        indices = np.asarray(list(indices))
+        if not len(indices):
+            raise ValueError("a batch without windows: give the number of one at least")
+        if indices.min() < 0 or indices.max() >= len(self):
+            bad = indices.min() if indices.min() < 0 else indices.max()
+            raise IndexError(f"window {bad} is not there: {len(self)} windows are numbered from 0 to {len(self) - 1}")
+        starts = indices * self.length
         rows = self.ids[starts[:, None] + np.arange(self.length + self.n_future)]  # (B, L)
         tokens = torch.from_numpy(rows.astype(np.int64))
         # An end-of-text token belongs to the document that it ends, so ids change after it.

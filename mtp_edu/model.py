@@ -104,8 +104,8 @@ class MultiTokenModel(nn.Module):
 
     def check_n_future(self, n_future: int | None) -> int:
         n = self.cfg.n_future if n_future is None else n_future
-        if not 1 <= n <= self.cfg.n_future:
-            raise ValueError(f"n_future={n_future} must be from 1 to {self.cfg.n_future}, the heads of this model")
+        if isinstance(n, bool | float) or not 1 <= n <= self.cfg.n_future:
+            raise ValueError(f"n_future={n_future} must be from 1 to {self.cfg.n_future}, an int: this model's heads")
         return n
 
     def check_tokens(self, tokens: Tensor) -> None:

@@ -20,7 +20,7 @@ from mtp_edu.model import MultiTokenModel
 
 @dataclass(frozen=True)
 class Bare:
-    """A shape, and at which batches its plain step and that of all n = 4 heads are timed."""
+    """A shape, and at which batches its plain step and that of up to n = 4 heads are timed."""
 
     name: str
     shape: dict[str, int]  # of ModelConfig
@@ -50,11 +50,12 @@ BARE = {
 
 
 def bare_steps(
-    bare: Bare, form: str, tokens_per_forward: float, source: str, where: device.Device, compiling: str | None
-) -> list[dict]:
-    """Rows for each batch, plain and with all heads, eager and compiled. compiling: why nothing is, or None.
+    bare: Bare, form: str, n_future: int, tokens_per_forward: float, source: str, where: device.Device,
+    compiling: str | None,
+) -> list[dict]:  # fmt: skip
+    """Rows for each batch, plain and with n_future heads, eager and compiled. compiling: why nothing is, or None.
 
-    tokens_per_forward: measured with all n = 4 heads of the model `source`.
+    tokens_per_forward: measured with n_future heads of the model `source`.
     """
     cfg, dtype = bare.config(), DTYPES[form]
     about = {"model": bare.name, "parameters": cfg.parameters(), "format": form, "context": bare.context}
@@ -67,7 +68,7 @@ def bare_steps(
     rows = []
     for batch in bare.batches:
         kinds = ("eager", "compiled") if batch in bare.compiled and not compiling else ("eager",)
-        ways = {f"{kind} {k}": (kind, k) for kind in kinds for k in (1, cfg.n_future)}
+        ways = {f"{kind} {k}": (kind, k) for kind in kinds for k in sorted({1, n_future})}
         steps = {
             name: meter.decode_step(model, k, batch, bare.context, compile=kind == "compiled")
             for name, (kind, k) in ways.items()

@@ -238,10 +238,10 @@ def _sections(content: dict, subject: Subject, shape: Shape, where: device.Devic
     content["draft_length"] = asdict(found)
     print(found.markdown(), flush=True)
     yield
-    four = f"n_future={min(n, 4)}, eager"  # bare models have four heads
-    forward = next(row["tokens_per_forward"] for row in content["rows"] if row["name"] == four)
+    used = min(n, 4)  # of the bare models' four heads
+    forward = next(row["tokens_per_forward"] for row in content["rows"] if row["name"] == f"n_future={used}, eager")
     for bare, own in itertools.product(shape.bare, shape.formats):
-        rows = bare_steps(bare, own, forward, subject.name, where, compiling)
+        rows = bare_steps(bare, own, used, forward, subject.name, where, compiling)
         print(decoding_tables.bare_table(rows), flush=True)
         content["bare"] += rows
         yield

@@ -8,6 +8,7 @@ row's text is the same alone and in any batch (near ties aside in lower precisio
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -178,10 +179,9 @@ class _Run:
         self.k = self.tree.n_future if self.tree else 1 if method == "autoregressive" else asked
         longest, most = max(map(len, prompts)), model.cfg.max_seq_len
         if longest + self.limit > most:
-            raise ValueError(
-                f"the prompt has {longest} tokens and max_new_tokens={max_new_tokens}, together more than the "
-                f"model's max_seq_len={most}: ask for at most {max(0, most - longest)}, or cut the prompt"
-            )
+            ask = f"ask for at most {most - longest}, or " if longest < most else ""
+            both = f"a prompt of {longest} tokens and max_new_tokens={max_new_tokens} are together"
+            raise ValueError(f"{both} more than the model's max_seq_len={most}: {ask}cut the prompt")
         self.device = model.norm.weight.device
         # Padding is never seen: a row's own tokens are written over it before anything may look there.
         padded = torch.tensor([[*row, *row[:1] * (longest - len(row))] for row in prompts])  # (B, P)
@@ -284,7 +284,7 @@ def _rows(prompt: Prompt | Sequence[Prompt]) -> tuple[bool, list[list[int]]]:
         raise ValueError("the prompt is empty: give at least one token to continue")
     if any(isinstance(one, str) for one in prompt):
         raise ValueError("the prompt is text: pass its ids, tokenizer.encode(prompt)")
-    nested = [isinstance(one, Sequence | Tensor | np.ndarray) for one in prompt]
+    nested = [isinstance(one, Sequence | Tensor | np.ndarray) and getattr(one, "ndim", 1) > 0 for one in prompt]
     if not any(nested):
         return False, [prompt]
     if not all(nested):
@@ -325,7 +325,7 @@ def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
 
 def _whole(name: str, number: object) -> int:
     """A whole number, numpy's and torch's too, as an int."""
-    try:
-        return operator.index(number)
-    except TypeError:
-        raise ValueError(f"{name}={number!r} is no whole number: give an int") from None
+    with contextlib.suppress(TypeError):
+        if operator.index(number) >= 0:
+            return operator.index(number)
+    raise ValueError(f"{name}={number!r} is no whole number: give an int, at least 0")

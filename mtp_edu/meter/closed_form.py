@@ -9,7 +9,7 @@ import bisect
 from dataclasses import dataclass
 from typing import Any
 
-from mtp_edu.backward import MODES
+from mtp_edu.backward import ADDED_AT_ONCE, MODES
 from mtp_edu.config import PRESETS, ModelConfig
 from mtp_edu.device import DTYPES
 
@@ -127,7 +127,8 @@ def _memory_efficient(s: _Sizes, chunk: int) -> dict[str, tuple[float, float, fl
     siblings = len(set(parents)) < len(parents)  # then an earlier head's gradient waits at the parent
     kept = s.trunk + depth * s.head + (1 + siblings) * s.latent + s.rounded_weights
     logits, latents = chunk * s.cfg.vocab_size, chunk * s.cfg.dim
-    product = 0 if s.cuda else s.rounded_unembedding  # where mixed formats cannot be added in place
+    part = max(1, min(s.cfg.vocab_size, ADDED_AT_ONCE // s.cfg.dim)) * s.cfg.dim
+    product = part * (s.narrow + s.wide) if s.mixed and not s.cuda else 0  # and its wide copy
     linear = s.cfg.head_type == "linear"
     own = s.latent + s.cfg.dim**2 * s.narrow if linear else s.block_backward()
     return {

@@ -70,7 +70,7 @@ class Plan:
     def remedies(self) -> list[str]:
         """What would fit, in words: first what leaves the result as it is, then shorter windows, then a smaller model.
 
-        The last two go with the micro-batch as it is if the first helps, else with a single window.
+        The last two keep the micro-batch as it is if the first helps, else a single window (and chunks).
         """
         asked, ways = self.config.micro_batch_size, []
         divisors = [size for size in range(asked, 0, -1) if self.config.batch_size % size == 0]
@@ -79,17 +79,17 @@ class Plan:
         found = next((changes for changes in same if self._would_fit(**changes)), None)
         if found:
             passes = self.config.batch_size // found["micro_batch_size"]
-            names = ", ".join(f"{name}={value!r}" for name, value in found.items())
-            ways.append(f"{names} (the same result, in {passes} passes per step)")
-        size = {"micro_batch_size": asked if found else 1}
-        with_size = "" if size["micro_batch_size"] == asked else " with micro_batch_size=1"
-        shorter = (self.length // parts for parts in (2, 4, 8) if self.length >= parts)
-        length = next((length for length in shorter if self._would_fit(length=length, **size)), None)
-        if length:
-            ways.append(f"windows of {length} tokens{with_size}")
-        for name, cfg in reversed(list(_smaller(self.cfg))):
-            if self._would_fit(cfg, **size):
-                ways.append(f"the preset {name} of {cfg.parameters():,} parameters{with_size}")
+            ways.append(f"{_named(found)} (the same result, in {passes} passes per step)")
+        single = {"micro_batch_size": 1}
+        helped = [{}] if found else [{} if asked == 1 else single, single | thrift]
+        shorter = [self.length // parts for parts in (2, 4, 8) if self.length >= parts]
+        for less, length in product(helped, shorter):
+            if self._would_fit(length=length, **less):
+                ways.append(f"windows of {length} tokens{_with(less)}")
+                break
+        for less, (name, cfg) in product(helped, reversed(list(_smaller(self.cfg)))):
+            if self._would_fit(cfg, **less):
+                ways.append(f"the preset {name} of {cfg.parameters():,} parameters{_with(less)}")
                 break
         return ways
 
@@ -121,6 +121,8 @@ def plan(cfg: ModelConfig, config: TrainConfig, length: int, trial_seconds: floa
     and trial are of blocks that run eagerly: compiled ones keep less and are mostly faster.
     Raises ValueError for a device, a length or head weights that are impossible.
     """
+    if not 1 <= length <= cfg.max_seq_len:
+        raise ValueError(f"windows of {length} tokens: this model takes 1 to max_seq_len={cfg.max_seq_len}")
     where = choose(config.device, config.dtype)
     memory, flops = _memory(cfg, config, length, where), _flops(cfg, config, length)
     peak = matmul_peak.__wrapped__(where.device, where.dtype)  # now: a kept one is of a moment less or more busy
@@ -214,6 +216,14 @@ def _smaller(cfg: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
             smaller = replace(cfg, **shape, n_kv_heads=None, ffn_dim=None)
             if smaller.parameters() < cfg.parameters():
                 yield name, smaller
+
+
+def _named(changes: dict) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in changes.items())
+
+
+def _with(changes: dict) -> str:
+    return f" with {_named(changes)}" if changes else ""
 
 
 def _parts(needed: Estimate) -> str:

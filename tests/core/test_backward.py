@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import mtp_edu as mtp
+from mtp_edu import backward
 
 TOLERANCE = 1e-12  # relative, float64
 
@@ -277,6 +278,18 @@ def test_autocast_errs_no_more_than_the_naive_mode(shape, dtype):
     size = sum(float(g.square().sum()) for g in exact.values()) ** 0.5
     assert 0 < errors["naive"] < 0.05 * size
     assert errors["whole"] <= 1.1 * errors["naive"] and errors["chunks"] <= 1.1 * errors["naive"], errors
+
+
+def test_a_product_is_added_in_parts_where_formats_differ(monkeypatch):
+    one, other = torch.randn(50, 8).bfloat16(), torch.randn(8, 6).bfloat16()
+    monkeypatch.setattr(backward, "_adds_widely", lambda *_: False)
+    monkeypatch.setattr(backward, "ADDED_AT_ONCE", 7 * 6)
+    parts = []
+    monkeypatch.setattr(torch.Tensor, "split", lambda *a, own=torch.Tensor.split: parts.append(own(*a)) or parts[-1])
+    total = torch.randn(50, 6)
+    expected = total + one @ other
+    backward._add_product(total, one, other)
+    assert torch.equal(total, expected) and [len(split) for split in parts] == [8, 8]
 
 
 @pytest.mark.parametrize(

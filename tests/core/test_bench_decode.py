@@ -4,6 +4,7 @@ The timings themselves are not tested; that their ratios are taken against the r
 """
 
 import copy
+import dataclasses
 import json
 import statistics
 
@@ -12,8 +13,8 @@ import torch
 from core.small_models import riddle, trained_model
 
 import mtp_edu as mtp
-from mtp_edu import cli, corpus, meter
-from mtp_edu.bench import decoding, decoding_rows, decoding_tables, paper_decoding, rival_decoders
+from mtp_edu import cli, corpus, device, meter
+from mtp_edu.bench import bare_steps, decoding, decoding_rows, decoding_tables, paper_decoding, rival_decoders
 from mtp_edu.decode import DraftTree
 from mtp_edu.views import decoding as pictures
 from mtp_edu.views import style
@@ -274,6 +275,12 @@ def way(k, batch=1, compiled=False, nodes=None, gain=None, **changes):
         | {"speed_up_over_fastest": row["speed_up"] | {"fastest": "plain, eager"}}
         | changes
     )
+
+
+def test_bare_models_use_as_many_heads_as_the_model_that_was_measured():
+    bare = dataclasses.replace(bare_steps.BARE["quick"][0], rival=False)
+    rows = bare_steps.bare_steps(bare, "float32", 2, 1.7, "two heads", device.choose("cpu"), "not asked for")
+    assert [(row["n_future"], row.get("tokens_per_forward")) for row in rows] == [(1, None), (2, 1.7)]
 
 
 def minimal(rows, bare=()):

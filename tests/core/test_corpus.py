@@ -63,6 +63,7 @@ def test_a_chain_of_near_duplicates_is_followed():
         Document(held_name, lines("a")),
     ]
     training, held_out = mtp.corpus.split(documents)
+    assert mtp.corpus.split(one for one in documents) == (training, held_out)
     assert [document.name for document in training] == ["free.py"]
     assert {document.name for document in held_out} == {"third.py", "second.py", held_name}
 
@@ -117,6 +118,8 @@ def test_future_targets_refuses_wrong_shapes():
         mtp.future_targets(torch.zeros(4), 2)
     with pytest.raises(ValueError, match="document_ids"):
         mtp.future_targets(torch.zeros(2, 4), 2, document_ids=torch.zeros(2, 3))
+    with pytest.raises(ValueError, match="int64, not bool: .*attention_mask == 0"):
+        mtp.future_targets(torch.zeros(2, 4), 2, pad_mask=torch.ones(2, 4, dtype=torch.long))
     with pytest.raises(ValueError, match="n=0"):
         mtp.future_targets(torch.zeros(2, 4), 0)
 
@@ -135,6 +138,11 @@ def test_windows_hold_every_token_and_no_target_crosses_a_document():
         assert two == (row[place + 2] if document[place + 2] == document[place] else -100)
     assert 256 in targets[..., 0]  # the end of a document is predicted
     assert dataset.spread(2) == [0, len(dataset) - 1]
+    for wrong in (-1, len(dataset)):
+        with pytest.raises(IndexError, match=f"window {wrong} is not there"):
+            dataset.batch([0, wrong])
+    with pytest.raises(ValueError, match="a batch without windows"):
+        dataset.batch([])
 
 
 def test_too_small_a_corpus_is_named():

@@ -322,6 +322,8 @@ def test_numpys_numbers_and_arrays_are_taken():
     rows = mtp.generate(model, np.array([[1, 2], [3, 4]]), 20, seed=np.uint8(255), **how)
     for seed in ([255, 256], np.array([255, 256]), torch.tensor([255, 256])):
         assert mtp.generate(model, [[1, 2], np.array([3, 4])], 20, seed=seed, **how).tokens == rows.tokens
+    one = mtp.generate(model, [1, 2], 20, seed=255, **how)
+    assert mtp.generate(model, list(torch.tensor([1, 2])), 20, seed=255, **how).tokens == one.tokens == rows.tokens[0]
 
 
 # Bad input ----------------------------------------------------------------------------------------------------------
@@ -332,10 +334,13 @@ def test_numpys_numbers_and_arrays_are_taken():
     [
         ([], {}, "prompt is empty"),
         ([1, 12], {}, "token id 12"),
-        ([1] * 96, {"max_new_tokens": 1}, "96 tokens.*at most 0"),
+        ([1] * 96, {"max_new_tokens": 1}, "96 tokens.*max_seq_len=96: cut the prompt"),
         ([1] * 90, {"max_new_tokens": 10}, "at most 6"),
         ([1], {"max_new_tokens": 0}, "max_new_tokens=0"),
         ([1], {"n_future": 5}, "n_future=5"),
+        ([1], {"n_future": 2.0}, "n_future=2.0 must be from 1 to 4, an int"),
+        ([1], {"n_future": True}, "n_future=True"),
+        ([1], {"temperature": 1.0, "seed": -1}, "seed=-1 is no whole number: give an int, at least 0"),
         ([1], {"method": "magic"}, "'magic'"),
         ([[1], 2], {}, "mixes ids and lists"),
         ([[1], []], {}, "prompt 1 of the batch is empty"),

@@ -64,7 +64,18 @@ def test_the_closed_form_is_within_5_percent_of_the_measured_peak(kind, dtype):
             model, step = training_step(n, dtype=dtype, options=options, **kind)
             mode, chunk = options.get("mode", "memory-efficient"), options.get("token_chunk")
             own = meter.estimate(model.cfg, 3, 64, mode, chunk, dtype)
-            assert own.peak == pytest.approx(peak_under_limit(step), rel=0.05), (n, options)
+            # the limit does not see what a kernel takes for itself, such as a wide copy of narrow numbers
+            measured = peak_under_limit(step) if dtype == "float32" else meter.memory(step, model).peak
+            assert own.peak == pytest.approx(measured, rel=0.05), (n, options)
+
+
+def test_mixed_formats_need_no_second_matrix_of_the_unembedding_s_size():
+    options = {"token_chunk": 24}
+    model, step = training_step(vocab_size=60_000, dtype="bfloat16", options=options)
+    measured, matrix = meter.memory(step, model).peak, 60_000 * model.cfg.dim
+    assert meter.estimate(model.cfg, 3, 64, token_chunk=24, dtype="bfloat16").peak == pytest.approx(measured, rel=0.02)
+    logits = 24 * 60_000 * (2 + 4)
+    assert 2 * matrix + logits < measured < (2 + 4) * matrix + logits  # the rounded weights and parts of the product
 
 
 def test_the_closed_form_holds_where_something_else_than_logits_is_largest():

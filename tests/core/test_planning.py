@@ -168,6 +168,25 @@ def test_where_no_micro_batch_helps_the_windows_get_shorter_and_then_the_model_s
     assert smaller.startswith("the preset 1M of ") and smaller.endswith(" with micro_batch_size=1")
 
 
+@pytest.mark.parametrize(("mode", "ways"), [("naive", 2), ("memory-efficient", 1)])
+def test_chunks_are_tried_with_shorter_windows_and_smaller_models_too(free, mode, ways):
+    cfg = mtp.ModelConfig(vocab_size=32_000, dim=256, n_layers=8, n_future=4, max_seq_len=1024)
+    thrift = {"micro_batch_size": 1, "mode": "memory-efficient", "token_chunk": 512}
+    nano = planning._smaller(cfg)
+    room = {2: need(cfg, length=256, **thrift), 1: need(next(nano)[1], length=1024, **thrift)}[ways]
+    free(int((room + 1000) / meter.USABLE))
+    known = meter.plan(cfg, replace(CONFIG, mode=mode), 1024, trial_seconds=0)
+    found = known.remedies()
+    assert len(found) == ways and ("windows of 256 tokens" in found[0]) == (ways == 2)
+    for way in found:
+        assert way.endswith(" with micro_batch_size=1, mode='memory-efficient', token_chunk=512")
+
+
+def test_a_window_that_the_model_does_not_take_is_refused():
+    with pytest.raises(ValueError, match=f"windows of {TINY.max_seq_len + 1} tokens: .*max_seq_len"):
+        meter.plan(TINY, mtp.TrainConfig(steps=8), TINY.max_seq_len + 1)
+
+
 def test_where_nothing_fits_it_says_so(free):
     free(1_000_000)
     with pytest.raises(meter.DoesNotFit, match="no preset; use a device with more memory"):
