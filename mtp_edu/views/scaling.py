@@ -120,7 +120,8 @@ def by_cost(content: Mapping) -> Figure:
             if n == 1:
                 ends[cost][row["size"]] = places[-1], losses[-1]
             elif n > 2:  # far from the other lines of its size: a name where it begins
-                axes.annotate(row["size"], (places[0], losses[0]), xytext=(7, 0), va="center", **look)
+                aside = {"xytext": (-7, 0), "ha": "right"} if cost == "tokens" else {"xytext": (7, 0)}
+                axes.annotate(row["size"], (places[0], losses[0]), va="center", **aside, **look)
         words.append(f"{row['size']}, n = {n}: {losses[-1]:.3f}")
     low, high = panels[0].get_ylim()
     panels[0].set_ylim(low - 0.05 * (high - low), high)  # room for the lowest name
@@ -132,7 +133,7 @@ def by_cost(content: Mapping) -> Figure:
     panels[0].set_xticks(doubled, [million(tokens) for tokens in doubled])
     panels[0].minorticks_off()
     left, right = panels[0].get_xlim()
-    panels[0].set_xlim(left, right * (right / left) ** 0.12)
+    panels[0].set_xlim(left / (right / left) ** 0.08, right * (right / left) ** 0.12)
     heights = spread([loss for _, loss in ends["tokens"].values()], 0.055 * (high - low))
     for (size, (place, _)), height in zip(ends["tokens"].items(), heights, strict=True):
         panels[0].annotate(size, (place, height), xytext=(7, 0), va="center", **look)
