@@ -16,10 +16,11 @@ same windows in the same order at the same rate, 4e-3 at width 64 and falling as
 any n. Within a run the rate falls with a cosine, so the loss half-way is not that of a run of half the length.
 
 How long it takes. A CPU's default is 2.1M tokens of Python source a run, three seeds. One thread of a processor with
-bfloat16 products trained n = 1 at 14,000 (nano), 12,300 (1M) and 5,400 (3M) tokens per second, so part `size` takes
-nano, 1M and 3M about 1.4 hours. A run of `epochs` or `curricula` took 2 to 3 minutes, one of `added` 4 to 8 (nano, 1M);
-10M has not been timed there. On a GPU the default is 8.4M tokens and the sizes to 100M: about 25 minutes of an H200,
-which is an estimate. What is printed before the first run is measured on the machine at hand.
+bfloat16 products trained n = 1 at 14,000 (nano), 12,300 (1M), 5,400 (3M) and 3,000 (10M) tokens per second, so part
+`size` takes about 3.3 hours, of which 10M takes two. A run of `epochs` or `curricula` took 2 to 3 minutes, one of
+`added` 4 to 8 (nano, 1M) or 10 to 15 (3M); of 10M with layers added none was made. On a GPU the default is 8.4M tokens
+and the sizes to 100M: about 25 minutes of an H200, which is an estimate. What is printed before the first run is
+measured on the machine at hand.
 """
 
 from __future__ import annotations
