@@ -394,7 +394,7 @@ stored_picture(scaling.by_cost, "size")
 #
 # So here the price *grows* with the size, and in the paper it turns into a gain. The two are not the same walk, though. The paper's sizes see 91 to 210 billion tokens, its smallest model 300 for each parameter. All of ours see the same 2.1 million: nano four for each parameter, 10M one for every five or six. And 10M is wide and shallow: with $n = 4$ its trunk keeps two layers of six, where nano's keeps four of eight. What the price would be after enough text, this sweep cannot say.
 #
-# Is it the layers that the trunk gives away? Where heads 2 to 4 are *added* to 1M instead, the trunk keeps its four layers, the model is half as large again, and head 1 still loses 0.14 [0.12, 0.17]. So the layers are not the whole price: the other tasks have one of their own.
+# Is it the layers that the trunk gives away? Where heads 2 to 4 are *added* instead, the trunk keeps all of its layers and the model is half as large again or more. Head 1 still loses 0.14 [0.12, 0.17] at 1M and 0.27 [0.25, 0.30] at 3M. So the layers are not the whole price: the other tasks have one of their own, and it grows as well.
 #
 # </details>
 #
