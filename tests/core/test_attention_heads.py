@@ -232,7 +232,7 @@ def test_nothing_is_left_behind():
         assert len(hooks_of(model)) == 2
         raise ZeroDivisionError
     assert not hooks_of(model) and torch.equal(model(tokens), before)
-    with pytest.raises(ValueError, match="whole numbers"):
+    with pytest.raises(ValueError, match="int64 or int32"):
         attention_patterns(model, tokens.float())
     with pytest.raises(ValueError, match="there is no attention head"):
         ablated(model, [AttentionHead(0, 0), AttentionHead(7, 0)]).__enter__()
