@@ -329,12 +329,19 @@ def test_interrupt_ends_cleanly_and_the_run_goes_on(tmp_path, uninterrupted):
     assert torch.equal(weights(again), uninterrupted)
 
 
-def test_trainings_that_overlap_share_ctrl_c_and_give_it_back():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler, also where a shell starts its background jobs with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_trainings_that_overlap_share_ctrl_c_and_give_it_back(ctrl_c):
     config = mtp.TrainConfig(steps=4)
     for _ in zip(*(mtp.train(*small(), config, quiet=True) for _ in range(2)), strict=True):
         pass
-    assert signal.getsignal(signal.SIGINT) is before, "the first to end is not the last that began"
+    assert signal.getsignal(signal.SIGINT) is ctrl_c, "the first to end is not the last that began"
     pairs = []
     for pair in zip(*(mtp.train(*small(), config, quiet=True) for _ in range(2)), strict=True):
         pairs.append(pair)
@@ -349,7 +356,7 @@ def test_trainings_that_overlap_share_ctrl_c_and_give_it_back():
         os.kill(os.getpid(), signal.SIGINT)
     assert [event.step for event in mtp.train(*small(), config, quiet=True)] == [1, 2, 3, 4]
     left.close()
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is ctrl_c
 
 
 def test_folders_are_not_overwritten_by_accident(tmp_path):
