@@ -39,7 +39,7 @@ STAFF = "staff"  # the tag of cells that students do not get
 
 def name_of(assignment: str) -> str:
     """ "A1" -> "A1_targets", the name of its source and notebook."""
-    return f"{assignment}_{ASSIGNMENTS[assignment].partition('_')[2]}"
+    return f"{assignment}_{ASSIGNMENTS[assignment]}"
 
 
 def questions_of(assignment: str) -> list[str]:

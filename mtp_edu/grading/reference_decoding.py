@@ -113,6 +113,41 @@ def steps(model: mtp.MultiTokenModel, prompt: Sequence[int], text: Sequence[int]
     return out
 
 
+def story(cases, rows=1, **shape):
+    """A model, prompts, texts that plain decoding writes and their steps, in which every number of kept drafts comes
+    up."""
+    count = 20 if rows == 1 else 12
+    while True:
+        model = attentive(cases, **shape)
+        vocab_size, k = model.cfg.vocab_size, model.cfg.n_future
+        lengths = cases.random.sample(range(2, 8), rows)
+        prompts = [cases.tokens(length, vocab_size=vocab_size).tolist() for length in lengths]
+        texts = [plain(model, prompt, count) for prompt in prompts]
+        rows_steps = [steps(model, *row) for row in zip(prompts, texts)]
+        if {step.accepted for own in rows_steps for step in own[:-1]} == set(range(k)):
+            return model, prompts, texts, rows_steps
+
+
+def _stops(prompts, texts, rows_steps, vocab_size):
+    """Such an id, if there is one."""
+    for token in range(vocab_size):
+        if token in texts[0][1:] and token != texts[0][0]:
+            at = len(prompts[0]) + texts[0].index(token)
+            for step in rows_steps[0][:-1]:
+                if step.start < at <= step.start + step.accepted:
+                    return token
+    return None
+
+
+def stopping_story(cases, **shape):
+    """A story, and a stop id whose first place in row 0 is inside an accepted run."""
+    while True:
+        model, *rest = story(cases, **shape)
+        token = _stops(*rest, model.cfg.vocab_size)
+        if token is not None:
+            return model, *rest, token
+
+
 # ---- what a student's forwards do
 
 

@@ -6,7 +6,7 @@ import torch
 import mtp_edu as mtp
 from mtp_edu import attention_heads
 from mtp_edu.decode import accept_lossless, draw
-from mtp_edu.grading import a4_decoding, a5_sampling, a6_probes, find
+from mtp_edu.grading import a5_verify, a6_ablation, find, reference_probes
 from mtp_edu.grading import reference_decoding as reference
 from mtp_edu.grading.questions import Cases, _Student, same
 
@@ -30,7 +30,7 @@ def test_latents_with_the_right_eyes_are_the_model_s_own():
 
 
 def test_plain_texts_and_their_steps_are_those_of_the_package():
-    model, (prompt,), (text,), (steps,) = a4_decoding._story(Cases("steps"))
+    model, (prompt,), (text,), (steps,) = reference.story(Cases("steps"))
     assert mtp.generate(model, prompt, 20, method="autoregressive").tokens == text
     out = mtp.generate(model, prompt, 20)
     assert out.tokens == text
@@ -43,7 +43,7 @@ def test_plain_texts_and_their_steps_are_those_of_the_package():
 
 def test_every_number_of_kept_drafts_and_a_stop_inside_a_run_occur():
     for seed in ("one", "two"):
-        model, (prompt,), (text,), (steps,), token = a4_decoding._stopping_story(Cases(seed))
+        model, (prompt,), (text,), (steps,), token = reference.stopping_story(Cases(seed))
         assert {step.accepted for step in steps[:-1]} == {0, 1, 2}
         at = len(prompt) + text.index(token)
         assert any(step.start < at <= step.start + step.accepted for step in steps)
@@ -52,10 +52,10 @@ def test_every_number_of_kept_drafts_and_a_stop_inside_a_run_occur():
 
 def test_plain_loops_of_the_rule_are_the_package_s():
     for k in (1, 2, 4):
-        line = a5_sampling._lines(Cases(f"rule {k}"), 60, k)
+        line = a5_verify._lines(Cases(f"rule {k}"), 60, k)
         kept, following = accept_lossless(*line)
         rows = list(zip(*(part.tolist() for part in line)))
-        assert [a5_sampling._verify(*row) for row in rows] == list(zip(kept.tolist(), following.tolist()))
+        assert [a5_verify._verify(*row) for row in rows] == list(zip(kept.tolist(), following.tolist()))
         assert set(kept.tolist()) == set(range(k))
 
 
@@ -79,18 +79,18 @@ def test_the_enumeration_finds_what_changes_the_distribution_without_looking_at_
 
 def test_the_circuit_has_the_heads_that_it_says_and_either_induction_head_will_do():
     for seed in ("one", "two", "three"):
-        model, known = a6_probes.circuit(Cases(seed))
-        tokens, targets = a6_probes.repeated(Cases(seed))
-        ref = a6_probes.Probed(model)
+        model, known = a6_ablation.circuit(Cases(seed))
+        tokens, targets = a6_ablation.repeated(Cases(seed))
+        ref = reference_probes.Probed(model)
         logits = ref.head_1(tokens)
         assert same(logits, model(tokens, n_future=1)[:, :, 0], 1e-10)
         patterns = attention_heads.attention_patterns(model, tokens)
         assert same(ref.patterns, patterns, 1e-10)
-        scores = torch.tensor([a6_probes._score(pattern, tokens, a6_probes._known) for pattern in patterns])
+        scores = torch.tensor([reference_probes.score(pattern, tokens, reference_probes.known) for pattern in patterns])
         assert sorted((scores > 0.9).nonzero().tolist()) == [list(head) for head in known["induction"]]
         assert scores[1].sort().values[1] < 0.2 and scores[0].max() < 0.2
         with attention_heads.ablated(model, [attention_heads.AttentionHead(*head) for head in known["induction"]]):
             assert same(model(tokens, n_future=1)[:, :, 0], ref.head_1(tokens, known["induction"]), 1e-10)
-        accuracy = [a6_probes._accuracy(ref.head_1(tokens, heads), targets)
+        accuracy = [a6_ablation._accuracy(ref.head_1(tokens, heads), targets)
                     for heads in ([], known["induction"][:1], known["induction"], known["previous"])]  # fmt: skip
         assert accuracy[0] == accuracy[1] == 1.0 and max(accuracy[2:]) < 0.5

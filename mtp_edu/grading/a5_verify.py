@@ -1,4 +1,4 @@
-"""A5: lossless sampling: the acceptance rule, the residual, and a whole sampled step (DESIGN: one static step).
+"""A5, questions 5 and 6: all drafts of a block by the rule, and a whole sampled step (DESIGN: one static step).
 
 Letters: `B` rows, `k` tokens of a block (one committed, k-1 drafts), `V` vocabulary, `n` future tokens; p is head 1's
 distribution, q the one that a draft was drawn from.
@@ -7,313 +7,14 @@ distribution, q the one that a draft was drawn from.
 from __future__ import annotations
 
 import itertools
-import math
 
 import torch
 
-from mtp_edu import continuations
-from mtp_edu.decode import BlockDecoder, Sampling, TreeDecoder, accept_lossless, accept_typical, generate, stream
-from mtp_edu.decode import sampling as package
 from mtp_edu.grading import reference_decoding as reference
+from mtp_edu.grading import reference_sampling as plain
+from mtp_edu.grading.a5_rules import RULES
 from mtp_edu.grading.questions import Question, counted, expect_same, expect_tensor, fail
-
-CLOSE = 1e-9  # everything here is in float64
-RULES = (
-    package.distribution, Sampling.on, accept_lossless, accept_typical, generate, stream, BlockDecoder.prefill,
-    BlockDecoder.step, TreeDecoder.step, continuations.exact,
-)  # fmt: skip
-V = 6
-
-
-# ---- what is right, in plain loops
-
-
-def _softmax(logits, temperature=1.0):
-    top = max(logits)
-    weights = [math.exp((x - top) / temperature) for x in logits]
-    return [w / sum(weights) for w in weights]
-
-
-def _nucleus(p, top_p, crossing=0, normal=True, rank=None):
-    """The fewest tokens whose probabilities reach top_p, made to sum to 1; crossing: how many more or fewer."""
-    order = sorted(range(len(p)), key=lambda i: -(rank or p)[i])
-    total, kept = 0.0, 0
-    while kept < len(p) and (total < top_p or top_p == 1):
-        total += p[order[kept]]
-        kept += 1
-    left = set(order[: kept + crossing])
-    out = [x if i in left else 0.0 for i, x in enumerate(p)]
-    return [x / (sum(out) if normal else 1) if sum(out) else math.nan for x in out]
-
-
-def _distribution(logits, temperature, top_p):
-    return _nucleus(_softmax(logits, temperature), top_p)
-
-
-def _draw(p, u):
-    """The first token whose cumulated probability passes u times their sum."""
-    total, below = sum(p), 0.0
-    for token, share in enumerate(p):
-        below += share
-        if below > u * total:
-            return token
-    return max(i for i, share in enumerate(p) if share > 0)
-
-
-def _residual(p, q):
-    return [max(0.0, a - b) for a, b in zip(p, q)]
-
-
-def _probabilities(cases, *shape, zeros=False):
-    """Distributions (..., V); zeros: some tokens are left out, as by top-p."""
-    p = (1.5 * cases.normal(*shape, V)).softmax(-1)
-    if zeros:
-        p = p.where(p > 0.08, 0.0)
-        p = p / p.sum(-1, keepdim=True)
-    return p
-
-
-# ---- A5.1
-
-A5_1 = Question("A5.1", "distribution", points=4, difficulty=2, minutes=25, lines=8, answers=RULES)
-
-
-def _expect_distribution(fn, logits, temperature, top_p, more=()):
-    got, rows = fn(logits, temperature, top_p), logits.flatten(0, -2).tolist()
-    what = f"temperature={temperature}, top_p={top_p}: the probabilities"
-    expect_tensor(got, tuple(logits.shape), torch.float64, what, "..., V")
-    before = "the cumulated probability BEFORE each token"
-
-    def each(one):
-        return lambda: [one(row) for row in rows]
-
-    right = each(lambda row: _distribution(row, temperature, top_p))()
-    if top_p == 1 and ((got == 0).flatten(0, -2) & (torch.tensor(right) > CLOSE)).any():
-        fail(f"{what}: some are 0, but top_p=1 leaves nothing out.",
-             "the token that crosses top_p is left out; with it the sum reaches top_p", before)  # fmt: skip
-    low = [-x for x in range(logits.shape[-1])]
-    p_of = lambda row: _softmax(row, temperature)  # noqa: E731
-    mistakes = [
-        ("the logits are multiplied by the temperature", each(lambda r: _distribution(r, 1 / temperature, top_p)),
-         "a low temperature makes the most likely token likelier"),
-        ("the temperature is ignored", each(lambda r: _distribution(r, 1.0, top_p)), "logits / temperature"),
-        ("the temperature is applied twice", each(lambda r: _distribution(r, temperature**2, top_p)),
-         "every place where temperature stands"),
-        ("top_p is ignored", each(p_of), "top_p"),
-        ("the tokens that are left are not made to sum to 1", each(lambda r: _nucleus(p_of(r), top_p, normal=False)),
-         "a distribution sums to 1"),
-        ("the token that crosses top_p is left out; with it the sum reaches top_p",
-         each(lambda r: _nucleus(p_of(r), top_p, crossing=-1)), before),
-        ("one token too many: those before it reach top_p already",
-         each(lambda r: _nucleus(p_of(r), top_p, crossing=1)), before),
-        ("the LEAST likely tokens are kept", each(lambda r: _nucleus(p_of(r), top_p, rank=[-x for x in p_of(r)])),
-         "descending=True"),
-        ("the tokens are cut in the order of their ids", each(lambda r: _nucleus(p_of(r), top_p, rank=low)),
-         "the order of their probabilities"),
-        ("the probabilities stay in sorted order: they belong to other ids now",
-         each(lambda r: sorted(_distribution(r, temperature, top_p), reverse=True)), "scatter, or a second argsort"),
-        ("the probabilities are sorted twice, not put back: gather takes values FROM these places, scatter TO them",
-         each(lambda r: _sorted_twice(r, temperature, top_p)), "scatter, or a second argsort"),
-        ("divided by the sum over all rows; each row is a distribution of its own",
-         lambda: _over_all([_nucleus(p_of(r), top_p, normal=False) for r in rows]), "sum(-1, keepdim=True)"),
-        ("top-p before the temperature: which tokens are left is decided at temperature 1",
-         each(lambda r: _cut_first(r, temperature, top_p)), "the order: temperature, then top-p"),
-        *more,
-    ]  # fmt: skip
-    expect_same(got.flatten(0, -2), right, what, mistakes, CLOSE, "one row of a small case, by hand")
-
-
-def _sorted_twice(row, temperature, top_p):
-    order = sorted(range(len(row)), key=lambda i: -row[i])
-    ordered = sorted(_distribution(row, temperature, top_p), reverse=True)
-    return [ordered[i] for i in order]
-
-
-def _over_all(rows):
-    return [[x / sum(map(sum, rows)) for x in row] for row in rows]
-
-
-def _cut_first(row, temperature, top_p):
-    left = _nucleus(_softmax(row), top_p)
-    p = [x if y else 0.0 for x, y in zip(_softmax(row, temperature), left)]
-    return [x / sum(p) for x in p]
-
-
-@A5_1.check("temperature")
-def _(fn, cases):
-    logits = 2 * cases.normal(2, 3, V)
-    over = logits.div(0.5).softmax(-2).flatten(0, -2)
-    wrong = [
-        ("the softmax runs over another dimension than the vocabulary", lambda: over, "dim=-1"),
-        ("the softmax runs over another dimension than the vocabulary", lambda: over / over.sum(-1, keepdim=True),
-         "dim=-1"),
-    ]  # fmt: skip
-    _expect_distribution(fn, logits, 0.5, 1.0, wrong)
-    _expect_distribution(fn, logits, 2.0, 1.0)
-
-
-@A5_1.check("top-p")
-def _(fn, cases):
-    for top_p in (0.6, 0.9, 0.01):
-        _expect_distribution(fn, 1.5 * cases.normal(4, V), 1.0, top_p)
-
-
-@A5_1.check("both")
-def _(fn, cases):
-    for temperature, top_p in ((0.5, 0.8), (2.0, 0.7)):
-        _expect_distribution(fn, 2 * cases.normal(2, 6, V), temperature, top_p)
-
-
-@A5_1.check("a very low temperature")
-def _(fn, cases):
-    logits = 30 * cases.normal(4, V)
-    got = fn(logits, 0.01, 0.9)
-    if not torch.isfinite(got).all():
-        fail("temperature=0.01: some probabilities are not finite.", "exp overflows",
-             "softmax, which subtracts the largest logit first")  # fmt: skip
-    _expect_distribution(fn, logits, 0.01, 0.9)
-
-
-# ---- A5.2
-
-A5_2 = Question("A5.2", "keep", points=3, difficulty=2, minutes=15, lines=3, answers=RULES)
-
-
-def _expect_kept(fn, p, q, drafts, u, what):
-    B = len(p)
-    got = fn(p, q, drafts, u)
-    expect_tensor(got, (B,), torch.bool, what, "B")
-    rows = list(zip(p.tolist(), q.tolist(), drafts.tolist(), u.tolist()))
-
-    def each(rule):
-        return lambda: [rule(p[x], q[x], u, p, q) for p, q, x, u in rows]
-
-    mistakes = [
-        ("a token that p excludes is kept at u = 0: u is in [0, 1), so keep below the ratio, not up to it",
-         each(lambda p, q, u, *_: u * q <= p), "< and <="),
-        ("q is forgotten: the draft is kept with probability p(x)", each(lambda p, q, u, *_: u < p),
-         "p(x) / q(x)"),
-        ("the ratio is upside down: q(x) / p(x)", each(lambda p, q, u, *_: u * p < q), "p(x) / q(x)"),
-        ("the decision is turned round: True means refused here", each(lambda p, q, u, *_: not u * q < p),
-         "u is BELOW the ratio with just that probability"),
-        ("no chance is in it: the draft is kept where p(x) is at least q(x)", each(lambda p, q, u, *_: p >= q), "u"),
-        ("the most likely token is judged, not the draft",
-         each(lambda p, q, u, ps, qs: u * qs[ps.index(max(ps))] < max(ps)), "gather, with the drafts as the index"),
-        ("the draft is kept where u is below 1 - q(x)", each(lambda p, q, u, *_: u < 1 - q), "p(x) / q(x)"),
-    ]  # fmt: skip
-    expect_same(got.long(), [int(x) for x in each(lambda p, q, u, *_: u * q < p)()], what,
-                [(a, lambda f=f: [int(x) for x in f()], c) for a, f, c in mistakes],
-                otherwise="one row: p(x), q(x), their ratio and u, printed")  # fmt: skip
-
-
-def _drafted(cases, q):
-    """A draft from each q (B, V), and a uniform number."""
-    drafts = [_draw(row, cases.random.random()) for row in q.tolist()]
-    return torch.tensor(drafts), torch.tensor([cases.random.random() for _ in drafts], dtype=torch.float64)
-
-
-@A5_2.check("which drafts are kept")
-def _(fn, cases):
-    p, q = _probabilities(cases, 80), _probabilities(cases, 80)
-    _expect_kept(fn, p, q, *_drafted(cases, q), "80 drafts: which are kept")
-
-
-@A5_2.check("tokens that p leaves out")
-def _(fn, cases):
-    p, q = _probabilities(cases, 80, zeros=True), _probabilities(cases, 80)
-    drafts, _ = _drafted(cases, q)
-    u = torch.zeros(80, dtype=torch.float64)
-    _expect_kept(fn, p, q, drafts, u, "u = 0, where p(x) may be 0: which are kept")
-
-
-# ---- A5.3
-
-A5_3 = Question("A5.3", "residual", points=3, difficulty=2, minutes=20, lines=4, answers=RULES)
-
-
-@A5_3.check("values")
-def _(fn, cases):
-    p, q = _probabilities(cases, 3, zeros=True), _probabilities(cases, 3, zeros=True)
-    got = fn(p, q)
-    expect_tensor(got, (3, V), torch.float64, "the result", "B, V")
-    rows = list(zip(p.tolist(), q.tolist()))
-    raw = [_residual(a, b) for a, b in rows]
-
-    def normal(values):
-        return [[x / sum(row) for x in row] for row in values]
-
-    mistakes = [
-        ("the residual is not renormalised: it must sum to 1", lambda: raw, "the sum of each row"),
-        ("divided by the sum over all rows; each row is a distribution of its own",
-         lambda: _over_all(raw), "sum(-1, keepdim=True)"),
-        ("this is what q has more than p", lambda: normal([_residual(b, a) for a, b in rows]), "p - q"),
-        ("the absolute difference: what q has more must count nothing",
-         lambda: normal([[abs(x - y) for x, y in zip(a, b)] for a, b in rows]), "clamp(min=0)"),
-        ("a softmax does not keep the zeros: divide by the sum", lambda: [_softmax(row) for row in raw],
-         "the last line"),
-        ("this is p: a draw from p itself after a refusal makes what q likes come too often", lambda: p,
-         "what is missing to p after the kept drafts"),
-        ("p without the tokens that q likes more, but at p's own height",
-         lambda: normal([[x if x > y else 0.0 for x, y in zip(a, b)] for a, b in rows]), "p - q, not p"),
-    ]  # fmt: skip
-    # A tiny number added to the sum is found in the next check, where it matters.
-    expect_same(got, normal(raw), "the residual", mistakes, 1e-6, "max(0, p - q), and its sum")
-
-
-@A5_3.check("where p is q")
-def _(fn, cases):
-    p = _probabilities(cases, 3)
-    q = p.clone()
-    q[1] = _probabilities(cases, 1)[0]
-    got = fn(p, q)
-    expect_tensor(got, (3, V), torch.float64, "the result", "B, V")
-    for row in (0, 2):
-        if not torch.isfinite(got[row]).all():
-            fail(f"Row {row}, where p = q: {got[row].tolist()}", "0 / 0: nothing is left over where p = q",
-                 "what to return there: p")  # fmt: skip
-        zeros = [("zeros are no distribution; a tiny number added to the sum, or nan_to_num, gives them",
-                  lambda: [0.0] * V, "what to return there: p")]  # fmt: skip
-        expect_same(got[row], p[row], f"row {row}, where p = q: nothing is left over, so p itself", zeros, CLOSE)
-    rest = _residual(p[1].tolist(), q[1].tolist())
-    expect_same(got[1], [x / sum(rest) for x in rest], "row 1, where p is not q", [
-        ("one row with p = q changes what the others get", lambda: p[1], "a decision for each row"),
-    ], 1e-6)  # fmt: skip
-
-
-# ---- A5.4
-
-A5_4 = Question("A5.4", "acceptance_rate", points=2, difficulty=2, minutes=15, lines=2, answers=RULES)
-
-
-@A5_4.check("values")
-def _(fn, cases):
-    p, q = _probabilities(cases, 2, 3, zeros=True), _probabilities(cases, 2, 3)
-    got = fn(p, q)
-    expect_tensor(got, (2, 3), torch.float64, "the result", "...")
-    least, apart = torch.minimum(p, q), (p - q).abs().sum(-1)
-    mistakes = [
-        ("this is the total variation; the acceptance rate is what is missing to 1", lambda: apart / 2, "1 - ..."),
-        ("half of the sum of |p - q| is the total variation; the half is missing", lambda: 1 - apart,
-         "p and q are each counted in |p - q|"),
-        ("each token counts the same: the draft comes with probability q(x)", lambda: (p / q).clamp(max=1).mean(-1),
-         "the mean over drafts drawn from q"),
-        ("weighted by p; the draft is drawn from q", lambda: ((p / q).clamp(max=1) * p).sum(-1),
-         "the mean over drafts drawn from q"),
-        ("the chance that two independent draws agree is another number", lambda: (p * q).sum(-1),
-         "q(x) min(1, p(x)/q(x))"),
-        ("the largest overlap of a single token", lambda: least.amax(-1), "the sum over all tokens"),
-        ("the mean over the vocabulary; it must be the sum", lambda: least.mean(-1), "sum(-1)"),
-    ]  # fmt: skip
-    expect_same(got, least.sum(-1), "the acceptance rate", mistakes, CLOSE, "p, q of three tokens, by hand")
-
-
-@A5_4.check("tokens that are never drafted")
-def _(fn, cases):
-    p, q = _probabilities(cases, 4, zeros=True), _probabilities(cases, 4, zeros=True)
-    mistakes = [("0 / 0: the ratio p/q does not exist where q leaves a token out",
-                 lambda: ((p / q).clamp(max=1) * q).sum(-1), "q min(1, p/q) in a form without a ratio")]  # fmt: skip
-    expect_same(fn(p, q), torch.minimum(p, q).sum(-1), "the acceptance rate, where p and q are 0", mistakes, CLOSE)
-
+from mtp_edu.grading.reference_sampling import V
 
 # ---- A5.5
 
@@ -336,28 +37,28 @@ def _verify(target, source, drafts, uniform, fault=""):
     after, u = target[kept], uniform[-1]
     if kept < k - 1 and fault not in ("from p", "every"):
         place = {"before": max(kept - 1, 0), "last": k - 2}.get(fault, kept)
-        rest = _residual(after, source[place])
+        rest = plain.residual(after, source[place])
         after = rest if sum(rest) else after
     if fault == "bonus" and kept == k - 1:
         after = target[max(k - 2, 0)]
     if fault == "end":
-        after = target[-1] if kept == k - 1 else _residual(target[-1], source[-1])
+        after = target[-1] if kept == k - 1 else plain.residual(target[-1], source[-1])
     if fault == "reused":
         u = uniform[min(kept, k - 1)]
     if fault == "first":
         u = uniform[0]
     if fault == "residual at the end" and kept == k - 1 and k > 1:
-        after = _residual(target[-1], source[-1])
+        after = plain.residual(target[-1], source[-1])
     if not sum(after):
         after = target[kept]
-    return kept, _draw(after, u)
+    return kept, plain.draw(after, u)
 
 
 def _lines(cases, B, k, zeros=False):
     """Targets (B, k, V), sources and drafts from them, uniforms; q is near p, so that all numbers of drafts occur."""
-    target = _probabilities(cases, B, k, zeros=zeros)
+    target = plain.probabilities(cases, B, k, zeros=zeros)
     source = (target[:, :-1].clamp(min=1e-9).log() + 0.7 * cases.normal(B, k - 1, V)).softmax(-1)
-    drafts = torch.tensor([[_draw(q, cases.random.random()) for q in row] for row in source.tolist()])
+    drafts = torch.tensor([[plain.draw(q, cases.random.random()) for q in row] for row in source.tolist()])
     uniform = torch.tensor([[cases.random.random() for _ in range(k)] for _ in range(B)], dtype=torch.float64)
     return target, source, drafts.reshape(B, k - 1).long(), uniform
 
@@ -422,8 +123,8 @@ def _(fn, cases):
 @A5_5.check("top-p, and no drafts at all")
 def _(fn, cases):
     _expect_verified(fn, _lines(cases, 60, 3, zeros=True), "60 rows where p leaves tokens out")
-    target, source = _probabilities(cases, 40, 3, zeros=True), _probabilities(cases, 40, 2)
-    drafts, _ = _drafted(cases, source.flatten(0, 1))  # some of them tokens that p leaves out
+    target, source = plain.probabilities(cases, 40, 3, zeros=True), plain.probabilities(cases, 40, 2)
+    drafts, _ = plain.drafted(cases, source.flatten(0, 1))  # some of them tokens that p leaves out
     uniform = torch.zeros(40, 3, dtype=torch.float64)
     uniform[:, -1] = 0.5
     _expect_verified(fn, (target, source, drafts.reshape(40, 2), uniform), "40 rows where u = 0 and p(x) may be 0")
@@ -473,20 +174,20 @@ def _step(model, text, drafts, source, uniform, temperature, top_p, fault=""):
         logits = model(torch.tensor([text + drafts]))[0, len(text) - 1 :].tolist()  # k, n, V
     hot = temperature**2 if fault == "twice" else 1.0 if fault in ("drafts only", "plain p") else temperature
     mass = 1.0 if fault in ("top-p of drafts only", "plain p") else top_p
-    target = [_distribution(heads[0], hot, mass) for heads in logits]
+    target = [plain.distribution(heads[0], hot, mass) for heads in logits]
     kept, following = _verify(target, source.tolist(), drafts, uniform[:k].tolist())
     place = {"end": k - 1, "late": min(kept + 1, k - 1), "first": 0}.get(fault, kept)
     cold = 1.0 if fault in ("target only", "temperature of target only") else temperature
     own_p = 1.0 if fault in ("target only", "top-p of target only") else top_p
     heads = logits[place][:-1] if fault == "heads" else logits[place][1:]
-    q = [_distribution(head, cold, own_p) for head in heads]
+    q = [plain.distribution(head, cold, own_p) for head in heads]
     own = uniform[: n - 1] if fault == "reused" else uniform[k - 1 : -1] if fault == "shifted" else uniform[k:]
     own = own[:1].expand(n - 1) if fault == "one for all" else own
-    new = [_draw(each, u) for each, u in zip(q, own.tolist())]
+    new = [plain.draw(each, u) for each, u in zip(q, own.tolist())]
     if fault == "greedy":
         new = [each.index(max(each)) for each in q]
-    said = [_distribution(head, 1.0, 1.0) for head in heads] if fault == "source" else q
-    said = [_distribution(head, temperature, 1.0) for head in heads] if fault == "source without top-p" else said
+    said = [plain.distribution(head, 1.0, 1.0) for head in heads] if fault == "source" else q
+    said = [plain.distribution(head, temperature, 1.0) for head in heads] if fault == "source without top-p" else said
     said = heads if fault == "logits" else said
     return [*drafts[:kept], following], new, said
 
@@ -500,13 +201,13 @@ def _step_cases(cases, temperature, top_p, count=10):
         k = 4 if number < count - 1 else 1
         with torch.no_grad():
             heads = model(torch.tensor([text]))[0, -1, 1:k].reshape(k - 1, V).tolist()
-        source = torch.tensor([_distribution(head, temperature, top_p) for head in heads], dtype=torch.float64)
+        source = torch.tensor([plain.distribution(head, temperature, top_p) for head in heads], dtype=torch.float64)
         # Drafts that head 1 would draw now and then: from the true text, so that all numbers of kept drafts occur.
         drafts: list[int] = []
         while len(drafts) < k - 1:
             with torch.no_grad():
                 p = model(torch.tensor([text + drafts]), n_future=1)[0, -1, 0].tolist()
-            drafts.append(_draw(_distribution(p, temperature, top_p), cases.random.random()))
+            drafts.append(plain.draw(plain.distribution(p, temperature, top_p), cases.random.random()))
         source = 0.5 * source.reshape(k - 1, V) + 0.5 / V
         uniform = torch.tensor([cases.random.random() for _ in range(k + 3)], dtype=torch.float64)
         arguments.append((text, drafts, source, uniform, temperature, top_p))
