@@ -247,7 +247,7 @@ def _add_product(total: Tensor, one: Tensor, other: Tensor) -> None:
         torch.addmm(total, one, other, out_dtype=total.dtype, out=total)
     else:  # adding numbers of two formats first makes a wide copy of the narrow ones: a few rows at a time
         rows = max(1, ADDED_AT_ONCE // total.shape[1])
-        for part, some in zip(total.split(rows), one.split(rows)):
+        for part, some in zip(total.split(rows), one.split(rows), strict=True):
             part += some @ other
 
 

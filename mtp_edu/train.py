@@ -164,8 +164,7 @@ class _Run:
         if not finished:
             checkpoint.save_training(self.model, self.optimizer, self.folder, state)
         info = {"step": self.step, "tokens": self.step * self.tokens_per_step, "seconds": self.seconds}
-        info |= {"torch": torch.__version__}
-        info |= self.identity()
+        info |= {"torch": torch.__version__} | self.identity()
         checkpoint.save(self.model, self.folder, self.tokenizer, info=info)
         if finished:
             (self.folder / checkpoint.TRAINING_FILE).unlink(missing_ok=True)
