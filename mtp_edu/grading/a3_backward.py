@@ -19,10 +19,10 @@ from mtp_edu.grading.a3_step import (
     expect_each_once,
     expect_little_memory,
     expect_step,
+    peak_under_limit,
     watch,
 )
 from mtp_edu.grading.questions import Question, expect_same, expect_tensor, fail
-from mtp_edu.meter import MemoryLimitExceeded, limit
 
 NONE = reference.NONE
 ANSWERS = (
@@ -135,14 +135,9 @@ def _expect_tree_memory(fn, model, tokens, targets, one, order):
         expect_little_memory(fn, model, tokens, targets, one)
         return
     allowed = LOGITS_ALLOWED * one + 1_500_000  # a chain keeps its heads' activations, but not their logits
-    stopped = False
-    try:
-        with limit(allowed) as used:
-            fn(model, tokens, targets)
-    except MemoryLimitExceeded:
-        stopped = True
-    if stopped or used.peak > allowed:
-        fail(f"With causal heads: stopped at {used.peak / 1e6:.1f} MB; {allowed / 1e6:.1f} MB are allowed, one head's "
+    peak = peak_under_limit(fn, (model, tokens, targets), allowed)
+    if peak > allowed:
+        fail(f"With causal heads: stopped at {peak / 1e6:.1f} MB; {allowed / 1e6:.1f} MB are allowed, one head's "
              f"logits are {one / 1e6:.2f} MB.",
              "the logits of several heads of the chain are alive together: a head's own loss was computed before its "
              "children were visited and waits with its graph",
@@ -250,16 +245,13 @@ def _(fn, cases):
     at_once: list = []  # rows that the unembedding was given
     hook = model.unembeddings[0].register_forward_pre_hook(lambda _, args: at_once.append(args[0].shape[:-1].numel()))
     try:
-        with limit(allowed) as used:
-            fn(model, latent, targets, 0, 0.01, chunk)
-    except MemoryLimitExceeded:
-        pass
+        peak = peak_under_limit(fn, (model, latent, targets, 0, 0.01, chunk), allowed)
     finally:
         hook.remove()
-    if used.peak > allowed:
-        peak, most, unit = (f"{bytes / 1e6:.2f} MB" for bytes in (used.peak, allowed, one))
-        seen = f"Stopped at {peak}; {most} are allowed, a chunk's logits are {unit}"
-        if used.peak >= 2 * allowed:
+    if peak > allowed:
+        at, most, unit = (f"{bytes / 1e6:.2f} MB" for bytes in (peak, allowed, one))
+        seen = f"Stopped at {at}; {most} are allowed, a chunk's logits are {unit}"
+        if peak >= 2 * allowed:
             fail(f"{seen}.", "the logits of all rows are made at once, and cut into chunks too late",
                  "take the chunk's rows first, then the norm and the unembedding")  # fmt: skip
         if max(at_once, default=0) > chunk:

@@ -234,23 +234,25 @@ def big(cases, order="parallel", n=8):
     return model, tokens, torch.tensor(reference.targets(tokens.tolist(), n)), B * T * V * 4
 
 
+def peak_under_limit(fn, args, allowed):
+    """Bytes of live tensors at the peak of fn(*args), which is stopped as soon as they are more than `allowed`."""
+    with contextlib.suppress(MemoryLimitExceeded), limit(allowed) as used:
+        fn(*args)
+    return used.peak
+
+
 def expect_little_memory(fn, model, tokens, targets, one):
     """Run under a limit of bytes; say from the order of events why it was too small."""
     events: list = []
     n = targets.shape[2]
     allowed = LOGITS_ALLOWED * one + 500_000  # for activations; the naive way needs eight heads' logits at least
-    stopped = False
     with watch(model, events):
-        try:
-            with limit(allowed) as used:
-                fn(model, tokens, targets)
-        except MemoryLimitExceeded:
-            stopped = True
-    if stopped or used.peak > allowed:
+        peak = peak_under_limit(fn, (model, tokens, targets), allowed)
+    if peak > allowed:
         heads = [event for event in events if type(event[1]) is int]
         first = next((i for i, event in enumerate(heads) if event[0] == "backward"), len(heads))
         seen = (
-            f"Stopped at {used.peak / 1e6:.1f} MB; {allowed / 1e6:.1f} MB are allowed, one head's logits are "
+            f"Stopped at {peak / 1e6:.1f} MB; {allowed / 1e6:.1f} MB are allowed, one head's logits are "
             f"{one / 1e6:.2f} MB."
         )
         if first >= 2:
